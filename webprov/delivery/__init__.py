@@ -1,0 +1,1 @@
+"""How files leave: onto disk, to an external DMS."""

@@ -1,0 +1,49 @@
+"""What can go wrong and is expected to: `str(error)` is the sentence that a person reads."""
+
+from collections.abc import Mapping
+
+
+class WebprovError(Exception):
+    """Expected trouble. The message names the thing and says what to do."""
+
+
+class InvalidValue(WebprovError):
+    """One value is not acceptable; the message says what is wrong and what to enter."""
+
+
+class InvalidInput(WebprovError):
+    """Several values are not acceptable: `errors` maps a field's name (form, setting, CSV column) to its sentence."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(" ".join(f"{field}: {sentence}" for field, sentence in errors.items()))
+        self.errors = dict(errors)
+
+
+class NotFound(WebprovError):
+    """There is no such thing, or the asker may not know of it."""
+
+
+class Conflict(WebprovError):
+    """Somebody else changed the same thing in between; nothing was stored (security DB-04)."""
+
+
+class KeyFileError(WebprovError):
+    """The key file is missing, readable by others, or not the one that this database was encrypted with (SE-01)."""
+
+
+class ConfigError(WebprovError):
+    """An environment variable or a line of `webprov.cfg` cannot be used."""
+
+
+class TemplateError(WebprovError):
+    """A template cannot be used or did not render; `file` is relative to its root, `line` from 1 (0 = unknown)."""
+
+    def __init__(self, file: str, line: int, reason: str) -> None:
+        super().__init__(f"{file}, line {line}: {reason}" if line else f"{file}: {reason}")
+        self.file = file
+        self.line = line
+        self.reason = reason
+
+
+class StorageError(WebprovError):
+    """Files could not be written or read; the old ones are still in place (security FS-07)."""

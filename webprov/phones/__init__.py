@@ -1,0 +1,1 @@
+"""What phones are: models, time zones, discovery, check-sync."""
