@@ -1,0 +1,31 @@
+"""Fixtures that every test may use: an instance of its own in a temporary folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from webprov.config import Config, load_config
+from webprov.store.instance import Instance, open_instance
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """The default deployment, in a temporary folder; nothing of the machine's own environment."""
+    return load_config({"WEBPROV_INSTANCE": str(tmp_path / "instance")})
+
+
+@pytest.fixture
+def instance(config: Config) -> Iterator[Instance]:
+    """A fresh instance: migrated database, key file, first settings."""
+    opened = open_instance(config)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def session(instance: Instance) -> Iterator[Session]:
+    """A session on that instance's database."""
+    with instance.sessions() as session:
+        yield session

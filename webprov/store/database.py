@@ -1,0 +1,92 @@
+"""The database: engine, migrations, transactions, counters (security DB-03, DB-06)."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from webprov.errors import ConfigError
+from webprov.store.models import Counter
+
+
+def open_engine(url: str) -> Engine:
+    """An engine whose SQLite connections use WAL, foreign keys and a busy time-out of 10 s."""
+    engine = create_engine(url)
+    prepare_engine(engine)
+    return engine
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Give an engine made elsewhere (by Flask-SQLAlchemy) the same connection rules."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _on_sqlite_begin)
+
+
+def _on_sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # the begin event decides between BEGIN and BEGIN IMMEDIATE
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("webprov_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def writing(session: Session) -> Iterator[None]:
+    """One write transaction: committed at the end, rolled back on any error.
+
+    It ends what the session has read so far and takes SQLite's write lock first, so that two writers wait for each
+    other instead of failing in the middle. Rows read before are refreshed on their next use.
+    """
+    session.commit()
+    session.connection(execution_options={"webprov_writes": True})
+    try:
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to this version of webprov; raises ConfigError for a database of a newer one."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with engine.connect().execution_options(webprov_writes=True) as connection, connection.begin():
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present and present not in known:
+            raise ConfigError(f"The database was made by a newer webprov (revision {present}). Install that version.")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def is_empty(url: str) -> bool:
+    """Whether nothing has been stored under `url` yet: an SQLite file that is not there."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists()
+
+
+def bump(session: Session, name: str) -> int:
+    """Make the counter `name` grow by one and return it; inside a write transaction."""
+    counter = session.get(Counter, name) or Counter(name=name, value=0)
+    counter.value += 1
+    session.add(counter)
+    return counter.value
+
+
+def count_of(session: Session, name: str) -> int:
+    """The counter's value; 0 before its first change."""
+    return session.scalar(select(Counter.value).where(Counter.name == name)) or 0

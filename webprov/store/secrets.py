@@ -1,0 +1,133 @@
+"""Secrets at rest: the key file, the encrypted column type, random credentials (security SE-01, SE-02)."""
+
+import base64
+import hmac
+import os
+import secrets
+import stat
+import string
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+from webprov.errors import KeyFileError
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+class Keyring:
+    """Keys of 32 bytes, the current one first; older ones still decrypt.
+
+    A token is base64 of key id, nonce and AES-GCM text. AES-GCM rather than Fernet: it decrypts some ten times faster,
+    and a run over a fleet decrypts several secrets per phone.
+    """
+
+    def __init__(self, keys: list[bytes]) -> None:
+        self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
+        self._current = _key_id(keys[0])
+        self._session_key = HKDF(hashes.SHA256(), 32, salt=None, info=b"webprov session").derive(keys[0])
+
+    @property
+    def session_key(self) -> bytes:
+        """Signs the cookies of the admin UI; derived, so that one file holds every key."""
+        return self._session_key
+
+    def encrypt(self, text: str) -> str:
+        """An ASCII token that only this ring opens; different each time."""
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), None)
+        return base64.b64encode(self._current + nonce + sealed).decode()
+
+    def decrypt(self, token: str) -> str:
+        """The text of `token`; raises KeyFileError where no key of this ring opens it."""
+        try:
+            raw = base64.b64decode(token)
+            return self._ciphers[raw[:4]].decrypt(raw[4:16], raw[16:], None).decode()
+        except (KeyError, ValueError, InvalidTag):
+            raise KeyFileError(
+                "The key file does not open the secrets in this database. Put back the secret.key that belongs to it."
+            ) from None
+
+
+def open_keyring(path: Path, *, create: bool) -> Keyring:
+    """The keys of `path` (base64, one a line, current first), made at first start where `create` allows it.
+
+    Raises KeyFileError when the file is missing, readable by others, or holds something else.
+    """
+    if not path.exists():
+        if not create:
+            raise KeyFileError(
+                f"{path} is missing, but the database holds secrets. Put back the key file that belongs to it."
+            )
+        _write_new(path)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise KeyFileError(f"{path} can be read by others (mode {mode:04o}). Allow only its owner: chmod 600 {path}")
+    try:
+        keys = [base64.b64decode(line, validate=True) for line in path.read_text().split()]
+    except ValueError:
+        keys = []
+    if not keys or any(len(key) != _KEY_BYTES or len(set(key)) < _KEY_BYTES // 4 for key in keys):
+        raise KeyFileError(f"{path} does not hold keys of webprov. Put back the file that was made with this instance.")
+    return Keyring(keys)
+
+
+def _write_new(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(base64.b64encode(os.urandom(_KEY_BYTES)).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _key_id(key: bytes) -> bytes:
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(b"webprov key id" + key)
+    return digest.finalize()[:4]
+
+
+_ring: Keyring | None = None
+
+
+def unlock(ring: Keyring) -> None:
+    """Let this process read and write encrypted columns."""
+    global _ring
+    _ring = ring
+
+
+def keyring() -> Keyring:
+    """The ring given to `unlock`; raises KeyFileError before that."""
+    if _ring is None:
+        raise KeyFileError("The key file has not been opened.")
+    return _ring
+
+
+class Secret(TypeDecorator[str]):
+    """A text column that is encrypted at rest. Empty stays empty, so that "is it set?" needs no key."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return keyring().encrypt(value) if value else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return keyring().decrypt(value) if value else value
+
+
+def random_password(length: int = 22) -> str:
+    """`length` of `[A-Za-z0-9]`: 22 carry 131 bits, and every phone accepts them (spec 5, security SE-02, SE-05)."""
+    alphabet = string.ascii_letters + string.digits
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def same_secret(given: str, expected: str) -> bool:
+    """Compare in constant time; an empty expectation is never met."""
+    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
