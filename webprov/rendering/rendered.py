@@ -1,0 +1,23 @@
+"""What rendering yields, before anything is written."""
+
+from dataclasses import dataclass
+
+from webprov.enums import FileFormat
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """One file that a phone will fetch. `path` is relative, without the External segment."""
+
+    path: str
+    content: bytes
+    format: FileFormat
+    encoding: str
+    template: str
+    warnings: tuple[str, ...] = ()
+    owner: str = ""  # the family of a shared file; "" = the device's own
+
+    @property
+    def text(self) -> str:
+        """The content as people read it."""
+        return self.content.decode(self.encoding)
