@@ -1,11 +1,57 @@
-"""The `webprov` command: each verb calls one function of the domain (contract)."""
+"""The `webprov` command: each verb calls one function of the domain (contract).
+
+Verbs live in `webprov/commands/`. They are named here with the line that `webprov --help` shows, and imported when
+one is used, so that help and completion answer at once (performance P9).
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from webprov import __version__
+from webprov.errors import WebprovError
+
+VERBS = {  # verb: (where its click command is, its line in the help), in the contract's order
+    "init": ("webprov.commands.instance:init", "Make the instance, or bring it to this version."),
+}
 
 
-@click.group()
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name when they run; a WebprovError becomes its sentence and exit 1."""
+
+    def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The verbs in the order they were given."""
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, imported now; None where there is none."""
+        if cmd_name not in self._verbs:
+            return None
+        module, _, attribute = self._verbs[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The verbs with their lines, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in self._verbs.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; expected trouble is one sentence on stderr and exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except WebprovError as e:
+            raise click.ClickException(str(e)) from e
+
+
+@click.group(cls=LazyGroup, verbs=VERBS)
 @click.version_option(__version__)
 def main() -> None:
     """Provision SIP phones: settings, devices, files, delivery."""
