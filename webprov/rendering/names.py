@@ -64,7 +64,7 @@ DEVICE_NAMES = {
             "MONTH": "Month (1-12)",
             "WEEK": "Week of the month (1-4, 5 = last)",
             "DAY": "Weekday (1 = Monday … 7 = Sunday)",
-            "DATE": "Day of the month, where the rule names one",
+            "DATE": "Day of the month: the first such weekday from it on counts",
             "HOUR": "Hour on the wall clock",
         }.items()
     },
