@@ -95,7 +95,7 @@ class PhoneModel:
     override: str = ""
     sets: Mapping[str, str] = field(default_factory=dict)
     setup: Mapping[str, str] = field(default_factory=dict)  # how people point such a phone here: menu, dhcp, url, note
-    fingerprint: str = ""  # changes whenever anything above does
+    fingerprint: str = ""  # changes whenever a value or an entry of the map does, not with scope, file or line
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,173 @@
+import pytest
+
+from webprov.enums import Protocol
+from webprov.phones.phonemodel import BootRequest, FileRule, MapEntry, SharedRule
+
+FAMILY = """\
+[_acme]                     ; never offered
+brand = Acme
+template_1 = acme/phone.cfg -> ${mac}.cfg
+line_template = acme/line.cfg
+shared_1 = acme/common.cfg -> y${set_COMMON}.cfg
+check_sync = check-sync;reboot=false
+set_SIP_TRANSPORT = udp
+
+[acme-one]
+extends = _acme
+label = Acme One
+set_COMMON = 01
+"""
+ONE_LINE = 9
+"""Where [acme-one] stands in FAMILY."""
+
+
+def test_a_model_reads_every_key_of_its_section(load):
+    catalog = load({
+        "models.d/acme.ini": r"""
+            [_acme]                              ; a family
+            brand = Acme
+            template_1 = acme/phone.cfg -> ${mac}.cfg
+            template_2 = acme/more.cfg -> ${mac}-more.cfg
+            line_template = acme/line.cfg        ; line_template_2 replaces it
+            line_template_2 = acme/line2.cfg
+            key_template = acme/key.cfg
+            shared_1 = acme/common.cfg -> y${set_COMMON}.cfg
+            directory_1 = acme/directory.xml -> acme.xml
+            member_1 = acme/member.cfg -> ${mac}.cfg
+            alias_1 = ${MAC}.cfg
+            upload_1 = ${mac}-local.cfg
+            translation_map = acme
+            check_sync = check-sync;reboot=false
+            user_agent = Acme SIP-{model} {firmware} {mac}
+            boot_1 = ${mac}.boot ?
+            boot_2 = y${set_COMMON}.cfg
+            setup_menu = Menu > Advanced > Auto provision
+            set_SIP_TRANSPORT = udp
+            [acme-one]
+            extends = _acme
+            label = Acme One
+            lines = 16
+            keys = 27
+            modules = 3x60
+            set_COMMON = 096
+            protocol = https
+            firmware = one.rom
+            command_1 = /usr/local/sbin/notify.sh ${TENANT} ${mac}
+            external = no
+            override = first = 1 ; kept
+              # kept too
+
+              second = 2
+            """,
+        "models.d/maps/acme.ini": """
+            [timezone]
+            Europe/Berlin = +1 | Germany
+            [key]
+            blf = 16
+            """,
+    })  # fmt: skip
+
+    model = catalog.model("acme-one")
+
+    assert catalog.refusals == ()
+    assert model is not None
+    assert (model.brand, model.label, model.family) == ("Acme", "Acme One", "_acme")
+    assert (model.lines, model.keys, model.modules, model.external) == (16, 27, (3, 60), False)
+    assert model.files == (
+        FileRule("acme/phone.cfg", "${mac}.cfg", "acme/line.cfg", "acme/key.cfg"),
+        FileRule("acme/more.cfg", "${mac}-more.cfg", "acme/line2.cfg", "acme/key.cfg"),
+    )
+    assert model.shared == (SharedRule("acme/common.cfg", "y096.cfg", "_acme", {"SIP_TRANSPORT": "udp"}),)
+    assert model.directories == (FileRule("acme/directory.xml", "acme.xml"),)
+    assert model.members == (FileRule("acme/member.cfg", "${mac}.cfg", "acme/line.cfg", "acme/key.cfg"),)
+    assert (model.aliases, model.uploads) == (("${MAC}.cfg",), ("${mac}-local.cfg",))
+    assert model.boot == (BootRequest("${mac}.boot", optional=True), BootRequest("y${set_COMMON}.cfg"))
+    assert (model.check_sync, model.protocol) == ("check-sync;reboot=false", Protocol.HTTPS)
+    assert (model.firmware, model.firmware_dir) == ("one.rom", "FIRMWARE-acme-one")
+    assert model.commands == ("/usr/local/sbin/notify.sh ${TENANT} ${mac}",)
+    assert model.override == "first = 1 ; kept\n# kept too\n\nsecond = 2"
+    assert model.sets == {"COMMON": "096", "SIP_TRANSPORT": "udp"}
+    assert model.setup["menu"] == "Menu > Advanced > Auto provision"
+    assert model.translation.timezones == {"Europe/Berlin": MapEntry("+1", "Germany")}
+    assert model.translation.keys == {"blf": MapEntry("16")}
+    assert model.source == "models.d/acme.ini:21"
+
+
+def test_models_are_offered_by_brand_and_label_without_families(load):
+    catalog = load({
+        "models.d/acme.ini": f"{FAMILY}[acme-b]\nextends = acme-one\nlabel = b\n[acme-a]\nextends = acme-b\nlabel = A",
+        "models.d/zeta.ini": "[zeta]\nbrand = aa\nlabel = z\ntemplate_1 = a -> b",
+    })  # fmt: skip
+
+    assert [model.key for model in catalog.models()] == ["zeta", "acme-a", "acme-one", "acme-b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("lable = x", "Did you mean label?"),
+        ("zzz = x", "no key “zzz”"),
+        ("template_0 = a -> b", "no key “template_0”"),
+        ("template = a -> b", "Write template_1"),
+        ("template_2 = a", "not a file rule"),
+        ("template_2 = ../a -> b", "stay below its folder"),
+        ("template_2 = a -> /b", "stay below its folder"),
+        ("line_template_3 = a", "Give both the same number"),
+        ("lines = many", "not a number"),
+        ("lines = 1001", "not a number"),
+        ("modules = 60", "Write it like 3x60"),
+        ("protocol = gopher", "Use one of http"),
+        ("external = maybe", "neither yes nor no"),
+        ("firmware_dir = /etc", "FIRMWARE-"),
+        ("set_lower = x", "set_SIP_TRANSPORT"),
+        ("set___x = x", "set_SIP_TRANSPORT"),
+        ("command_1 = notify.sh", "whole path"),
+        ('command_1 = /bin/x "', "quotation mark"),
+        ("user_agent = Acme {model", "placeholders"),
+        ("translation_map = ../x", "not the name of a map"),
+        ("translation_map = nowhere", "models.d/maps/nowhere.ini"),
+        ("check_sync = é", "not an event"),
+        ("label = again", "already"),
+        ("Label = again", "already"),
+        ("just words", "key = value"),
+        ("  and = more", "several lines"),
+        ("shared_2 = a -> ${mac}.cfg", "Use template_N"),
+        ("shared_2 = a -> ${set_NONE}.cfg", "needs set_NONE"),
+        ("shared_2 = a -> Y01.cfg", "Two shared files"),
+        ("boot_1 = ..", "stay below"),
+        ("brand = \x07", "control character"),
+    ],
+)
+def test_a_bad_line_refuses_its_model_alone(load, line, reason):
+    catalog = load({"models.d/acme.ini": f"{FAMILY}{line}\n[acme-two]\nextends = _acme\nlabel = Two\nset_COMMON = 2"})
+
+    [refusal] = catalog.refusals
+    assert reason in refusal.reason
+    assert (refusal.file, refusal.line, refusal.model) == ("models.d/acme.ini", ONE_LINE + 4, "acme-one")
+    assert catalog.model("acme-one") is None
+    assert catalog.model("acme-two") is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[x]\nlabel = x\ntemplate_1 = a -> b", "has no brand"),
+        ("[x]\nbrand = x\ntemplate_1 = a -> b", "has no label"),
+        ("[x]\nbrand = x\nlabel = x", "has no template_1"),
+        ("[DEFAULT]\nlabel = x", "[DEFAULT] has no template_1"),
+        ("[x]\nextends = y", "no section [y]"),
+        ("[x]\nextends = x", "circle (x -> x)"),
+        ("[x", "not a section"),
+        ("[]\nlabel = x", "needs a name"),
+        ("[x] y", "not a section"),
+        ("label = x", "before the first [section]"),
+        ("[Acme-One]\nextends = _acme\nlabel = x\nset_COMMON = 7", "that of [acme-one]"),
+        ("[acme one]\nextends = _acme\nlabel = x\nset_COMMON = 7\n[acme-one-]", ""),
+        ("[x]\nbrand = x\nlabel = x\nshared_1 = x -> Y01.cfg", "both make the shared file"),
+    ],
+)
+def test_a_bad_section_leaves_the_others_alone(load, text, reason):
+    catalog = load({"models.d/acme.ini": FAMILY, "models.d/bad.ini": text})
+
+    assert any(refusal.file == "models.d/bad.ini" and reason in refusal.reason for refusal in catalog.refusals)
+    assert [model.key for model in catalog.models()] == ["acme-one"]

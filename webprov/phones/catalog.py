@@ -1,0 +1,148 @@
+"""The phone models of `models.d/` and their overrides, scope by scope, with every refusal as a value (spec 4)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from webprov.phones.building import ModelBuilder, TemplateExists
+from webprov.phones.inheritance import Inheritance, Refused
+from webprov.phones.layers import Layer, read_layers
+from webprov.phones.modelkeys import model_segment
+from webprov.phones.phonemodel import PhoneModel, Refusal, Scope, SharedRule
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One section that has a say in a model: its scope, and the file and line to look at."""
+
+    scope: Scope
+    tenant: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All models that can be used, and why others cannot. Never changes; `load_catalog` makes a new one."""
+
+    common: Mapping[str, PhoneModel] = field(default_factory=dict)
+    tenants: Mapping[str, Mapping[str, PhoneModel | None]] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+    sections: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+    templates: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+
+    def model(self, key: str, tenant: str = "") -> PhoneModel | None:
+        """The model of that key as `tenant` has it; None where there is none, or it is refused."""
+        own = self.tenants.get(tenant, {})
+        return own[key] if key in own else self.common.get(key)
+
+    def models(self, tenant: str = "") -> tuple[PhoneModel, ...]:
+        """All models on offer to that tenant, by brand and label."""
+        joined = {**self.common, **self.tenants.get(tenant, {})}
+        usable = (model for model in joined.values() if model)
+        return tuple(sorted(usable, key=lambda model: (model.brand.casefold(), model.label.casefold(), model.key)))
+
+    def origins(self, key: str, tenant: str = "") -> tuple[Origin, ...]:
+        """Where that tenant's section of this name comes from, the widest scope first; the last one wins."""
+        return tuple(origin for origin in self.sections.get(key, ()) if origin.tenant in ("", tenant))
+
+
+def load_catalog(models_dir: Path, user_dir: Path, template_exists: TemplateExists | None = None) -> Catalog:
+    """Read all models; never raises: what cannot be used is in `refusals`, and all others work.
+
+    `template_exists(name, tenant)` says whether a template is there; without it, all are taken to be.
+    """
+    return _Loader(read_layers(models_dir, user_dir), template_exists).catalog()
+
+
+class _Loader:
+    """Builds every model once for all tenants, and again for those tenants whose own sections or maps change it."""
+
+    def __init__(self, layers: list[Layer], exists: TemplateExists | None) -> None:
+        self._layers = layers
+        self._ask = exists
+        self._answers: dict[tuple[str, str], bool] = {}
+        self._segments: dict[str, str] = {}
+        self._shared: dict[str, SharedRule] = {}
+        self._refusals = [refusal for layer in layers for refusal in layer.refusals]
+
+    def catalog(self) -> Catalog:
+        wide = tuple(layer for layer in self._layers if not layer.tenant)
+        common_view = Inheritance(wide)
+        common = self._build(common_view, common_view, "", common_view.names())
+        tenants = {}
+        for layer in self._layers:
+            if layer.tenant:
+                view = Inheritance((*wide, layer))
+                tenants[layer.tenant] = self._build(view, common_view, layer.tenant, _touched(view, layer))
+        return Catalog(
+            {key: model for key, model in common.items() if model},
+            tenants,
+            tuple(dict.fromkeys(self._refusals)),
+            _origins(self._layers),
+            self._answers,
+        )
+
+    def _build(
+        self, view: Inheritance, common: Inheritance, tenant: str, names: Iterable[str]
+    ) -> dict[str, PhoneModel | None]:
+        builder = ModelBuilder(view, common, tenant, self._exists)
+        models: dict[str, PhoneModel | None] = {}
+        for key in names:
+            if key.startswith("_"):
+                continue
+            models[key] = None
+            if any(section.refusal for section in view.sections(key)):
+                continue
+            try:
+                models[key] = self._claim(view, builder.build(key))
+            except Refused as e:
+                self._refusals.append(Refusal(e.file, e.line, e.reason, key))
+        return models
+
+    def _claim(self, view: Inheritance, model: PhoneModel) -> PhoneModel:
+        """Give the model its segment and its shared files; raises Refused where another has them."""
+        section = view.sections(model.key)[-1]
+        segment = model_segment(model.key)
+        holder = self._segments.setdefault(segment.casefold(), model.key)
+        if holder != model.key:
+            reason = f"Its folder would be {segment}, which is that of [{holder}]. Rename one of the two."
+            raise Refused(section.file, section.line, reason)
+        for rule in model.shared:
+            other = self._shared.setdefault(rule.output.casefold(), rule)
+            if (other.owner, other.template) != (rule.owner, rule.template):
+                reason = (
+                    f"[{rule.owner}] and [{other.owner}] both make the shared file {rule.output}. Rename one of them."
+                )
+                raise Refused(section.file, section.line, reason)
+        return model
+
+    def _exists(self, name: str, tenant: str) -> bool:
+        if self._ask is None:
+            return True
+        if (name, tenant) not in self._answers:
+            self._answers[name, tenant] = self._ask(name, tenant)
+        return self._answers[name, tenant]
+
+
+def _touched(view: Inheritance, layer: Layer) -> list[str]:
+    """The models that a tenant's own sections or maps may change."""
+
+    def is_touched(name: str) -> bool:
+        try:
+            resolved = view.resolve(name)
+        except Refused:
+            return True
+        return any(part in layer.sections for part in resolved.chain) or resolved.text("translation_map") in layer.maps
+
+    return [name for name in view.names() if is_touched(name)]
+
+
+def _origins(layers: Iterable[Layer]) -> dict[str, tuple[Origin, ...]]:
+    origins: dict[str, tuple[Origin, ...]] = {}
+    for layer in layers:
+        for name, section in layer.sections.items():
+            origin = Origin(layer.scope, layer.tenant, f"{section.file}:{section.line}")
+            origins[name] = (*origins.get(name, ()), origin)
+    return origins

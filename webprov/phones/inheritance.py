@@ -1,0 +1,106 @@
+"""What a section ends up with: the scopes joined key by key, then what it extends (spec 4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from webprov.errors import WebprovError
+from webprov.phones.inifile import Section
+from webprov.phones.layers import Layer
+from webprov.phones.maps import MapLayer
+
+_DEEPEST = 20
+
+
+class Refused(WebprovError):
+    """A model cannot be used; `file` and `line` are where that can be changed."""
+
+    def __init__(self, file: str, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.file = file
+        self.line = line
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One value that a model ends up with, and the name of the section that states it."""
+
+    text: str
+    file: str
+    line: int
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A section with all it inherits; `chain` names the section itself, then what it extends."""
+
+    values: Mapping[str, Stated]
+    chain: tuple[str, ...]
+
+    def text(self, key: str) -> str:
+        """The value, "" where nobody states one."""
+        return self.values[key].text if key in self.values else ""
+
+    def sets(self) -> dict[str, str]:
+        """The `set_` values by name."""
+        named = ((key.removeprefix("set_"), value.text) for key, value in self.values.items() if key.startswith("set_"))
+        return {name: text for name, text in sorted(named) if text}
+
+
+class Inheritance:
+    """Sections and maps as one tenant (or nobody in particular) sees them: `layers` from wide to narrow."""
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self._layers = layers
+        self._resolved: dict[str, Resolved] = {}
+
+    def names(self) -> list[str]:
+        """All section names, in the order of scopes and files."""
+        return list(dict.fromkeys(name for layer in self._layers for name in layer.sections))
+
+    def sections(self, name: str) -> tuple[Section, ...]:
+        """The sections of that name, the widest scope first."""
+        return tuple(layer.sections[name] for layer in self._layers if name in layer.sections)
+
+    def maps(self, name: str) -> tuple[MapLayer, ...]:
+        """The map files of that name, the widest scope first."""
+        return tuple(layer.maps[name] for layer in self._layers if name in layer.maps)
+
+    def narrowest(self, name: str) -> Layer:
+        """The layer that has the last word on this section."""
+        return next(layer for layer in reversed(self._layers) if name in layer.sections)
+
+    def resolve(self, name: str) -> Resolved:
+        """The section with everything it inherits; raises Refused."""
+        return self._resolve(name, ())
+
+    def _resolve(self, name: str, below: tuple[str, ...]) -> Resolved:
+        if name not in self._resolved:
+            own = {
+                key: Stated(statement.text, statement.file, statement.line, name)
+                for section in self.sections(name)
+                for key, statement in section.values.items()
+            }
+            extends = own.pop("extends", None)
+            parent = self._parent(extends, (*below, name)) if extends and extends.text else Resolved({}, ())
+            self._resolved[name] = Resolved({**parent.values, **own}, (name, *parent.chain))
+        return self._resolved[name]
+
+    def _parent(self, extends: Stated, below: tuple[str, ...]) -> Resolved:
+        name = extends.text
+        sections = self.sections(name)
+        refusal = next((section.refusal for section in sections if section.refusal), None)
+        reason = ""
+        if name in below:
+            circle = " -> ".join([*below[below.index(name) :], name])
+            reason = f"“extends” runs in a circle ({circle}). Take one of them out."
+        elif len(below) > _DEEPEST:
+            reason = f"“extends” goes more than {_DEEPEST} sections deep. Inherit from fewer."
+        elif not sections:
+            reason = f"There is no section [{name}] to extend. Correct the name."
+        elif refusal:
+            reason = f"It extends [{name}], which is refused ({refusal.file}, line {refusal.line}). Correct that first."
+        if reason:
+            raise Refused(extends.file, extends.line, reason)
+        return self._resolve(name, below)
