@@ -145,6 +145,10 @@ SET_NAMES = {
     "PHONEBOOK_NAME": "Name of the contact directory on the phone",
 }
 
+SET_PREFIX = "set_"
+"""`${NAME}` is a model's `set_NAME` unless a custom variable overrides it. `${set_NAME}` is always the model's own,
+also in output names (`y0000000000${set_COMMON}.cfg`): models of one family agree on the names of shared files."""
+
 BUILT_IN_NAMES = frozenset({
     *SERVER_NAMES, *DEVICE_NAMES, *RAW_NAMES, *LINE_NAMES, *KEY_NAMES, *COLLECTIONS, *CONTACT_NAMES,
 })  # fmt: skip
