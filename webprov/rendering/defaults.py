@@ -1,0 +1,28 @@
+"""What the names of the `set_` vocabulary mean where no model and no custom variable says otherwise (spec 3)."""
+
+SET_DEFAULTS = {
+    "SIP_TRANSPORT": "udp",
+    "SIP_PORT": "",
+    "SRTP": "off",
+    "REG_EXPIRES": "3600",
+    "CODECS": "g722 pcma pcmu g729",
+    "DTMF_MODE": "rfc2833",
+    "MWI": "1",
+    "VOICEMAIL_NUMBER": "",
+    "PICKUP_CODE": "*8",
+    "PARK_RETRIEVE_CODE": "",
+    "DIAL_PLAN": "",
+    "VLAN_ID": "",
+    "PC_VLAN_ID": "",
+    "LLDP": "1",
+    "SYSLOG_SERVER": "",
+    "SYSLOG_LEVEL": "",
+    "POLL_SECONDS": "86400",
+    "TIME_FORMAT": "24",
+    "DATE_FORMAT": "",
+    "LOGO_URL": "",
+    "BACKLIGHT_SECONDS": "",
+    "IP_MODE": "ipv4",
+    "WEB_UI": "1",
+    "PHONEBOOK_NAME": "Contacts",
+}
