@@ -10,10 +10,10 @@ class TemplateContext:
     """Names and values, priorities already settled (spec 3).
 
     `values` holds what every template of the device sees. `lines` has one mapping per account 1…`lines` of the model
-    (LINE_SLOTS, empty text where unused), `keys` one per key of the phone and then of its modules (KEY_SLOTS). A line
-    template sees `values` and above them its line; a key template the same with its KEY_LINE's line, and its key above.
-    Mappings may be shared between devices: whoever needs more names makes a copy.
-    `used_lines` and `used_keys` are the positions in `lines` and `keys` that the device really has.
+    (LINE_SLOTS, empty text where unused), `keys` one per key of the phone and then of its modules (KEY_SLOTS), up to
+    the last module that the device has keys on. A line template sees `values` and above them its line; a key template
+    the same with its KEY_LINE's line, and its key above. Mappings may be shared between devices: whoever needs more
+    names makes a copy. `used_lines` and `used_keys` are the positions in `lines` and `keys` that the device really has.
     """
 
     values: dict[str, Value]

@@ -38,11 +38,10 @@ def empty_key(place: Place) -> dict[str, Value]:
     return {**dict.fromkeys(KEY_NAMES, ""), "KEY": place.number, "KEY_MODULE": str(place.module)}
 
 
-def places(model: PhoneModel) -> list[Place]:
-    """Every key of the model: first those of the phone, then module by module."""
-    modules, each = model.modules
+def places(model: PhoneModel, modules: int) -> list[Place]:
+    """The keys of the phone, then those of its first `modules` expansion modules."""
     on_phone = [Place(0, number) for number in range(1, model.keys + 1)]
-    return on_phone + [Place(m, n) for m in range(1, modules + 1) for n in range(1, each + 1)]
+    return on_phone + [Place(m, n) for m in range(1, modules + 1) for n in range(1, model.modules[1] + 1)]
 
 
 def line_layer(line: LineData, voicemail: str) -> LayerValues:
@@ -88,8 +87,8 @@ def key_layer(key: KeyData, model: PhoneModel) -> LayerValues:
 
 
 def used_lines(device: DeviceData, model: PhoneModel) -> dict[int, LineData]:
-    """The lines that the model can take, by position from 0."""
-    return {line.number - 1: line for line in device.lines if line.number <= model.lines}
+    """The lines that the model can take and that have a SIP user, by position from 0."""
+    return {line.number - 1: line for line in device.lines if line.number <= model.lines and line.userid}
 
 
 def used_keys(device: DeviceData, model: PhoneModel) -> dict[Place, KeyData]:
@@ -103,6 +102,8 @@ def slot_warnings(device: DeviceData, model: PhoneModel) -> list[str]:
     warnings = [f"{_listed('Line', surplus)} not written: {_a(model)} has {_count(model.lines, 'line')}."][
         : len(surplus)
     ]
+    nameless = [line.number for line in device.lines if line.number <= model.lines and not line.userid]
+    warnings += [f"{_listed('Line', nameless)} not written: enter a SIP user."][: len(nameless)]
     by_reason: dict[str, list[KeyData]] = {}
     for key in device.keys:
         if reason := _obstacle(key, model):

@@ -250,16 +250,18 @@ def _line_record(slot: Slot, built_in: Sequence[LayerValues]) -> dict[str, Value
 def _key_slots(
     device: DeviceData, model: PhoneModel, system: SystemData
 ) -> tuple[tuple[LayerValues, ...], tuple[int, ...]]:
-    positions, empty = system.memo.get((model,), ("empty keys",), lambda: _empty_keys(model))
+    found = used_keys(device, model)
+    modules = max((place.module for place in found), default=0)
+    positions, empty = system.memo.get((model,), ("keys", str(modules)), lambda: _empty_keys(model, modules))
     slots = list(empty)
-    used = {positions[place]: key for place, key in used_keys(device, model).items()}
+    used = {positions[place]: key for place, key in found.items()}
     for position, key in used.items():
         slots[position] = key_layer(key, model)
     return tuple(slots), tuple(sorted(used))
 
 
-def _empty_keys(model: PhoneModel) -> tuple[dict[Place, int], tuple[LayerValues, ...]]:
-    all_places = places(model)
+def _empty_keys(model: PhoneModel, modules: int) -> tuple[dict[Place, int], tuple[LayerValues, ...]]:
+    all_places = places(model, modules)
     layers = (LayerValues(Layer.KEY, empty_key(place), "key is not used") for place in all_places)
     return {place: position for position, place in enumerate(all_places)}, tuple(layers)
 

@@ -140,11 +140,13 @@ def test_line_takes_its_sip_user_and_the_common_voicemail_where_it_names_none() 
 
 def test_keys_stand_in_slots_of_phone_and_modules() -> None:
     keys = (KeyData(2, "blf", 0, "102", "Bob", 2), KeyData(1, "line", 1))
+    without_module = phone(keys=keys[:1])
 
     context = variables_of(phone(keys=keys)).context
 
     places = [(record["KEY_MODULE"], record["KEY"]) for record in context.keys]
     assert places == [("0", 1), ("0", 2), ("0", 3), ("0", 4), ("1", 1), ("1", 2)]
+    assert len(variables_of(without_module).context.keys) == 4  # no keys on a module: no slots for it
     assert context.used_keys == (1, 4)
     assert context.keys[1] == {
         "KEY": 2, "KEY_MODULE": "0", "KEY_TYPE": "blf", "KEY_CODE": "16", "KEY_VALUE": "102", "KEY_LABEL": "Bob",
@@ -172,6 +174,13 @@ def test_what_the_model_has_no_place_for_is_kept_and_warned_about() -> None:
         "Key 1 of module 2 is not written: an Acme T2 takes 1 expansion module.",
         "Key 1 uses line 1: there is no line 9.",
     )
+
+
+def test_line_without_sip_user_is_no_line() -> None:
+    context = variables_of(phone(lines=(LineData(1, display_name="Ann"),))).context
+
+    assert (context.used_lines, context.values["LINE_COUNT"], context.lines[0]["DISPLAY_NAME"]) == ((), 0, "")
+    assert context.warnings == ("Line 1 is not written: enter a SIP user.",)
 
 
 def test_one_surplus_line_reads_as_one() -> None:
