@@ -1,6 +1,5 @@
 """What a phone model is, once its section of `models.d/` has been read, inherited and checked (spec 4)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -107,9 +106,3 @@ class Refusal:
     line: int  # from 1; 0 = the whole file
     reason: str
     model: str = ""
-
-
-def model_segment(key: str) -> str:
-    """A model key as one path segment: the folder of its files on an external DMS (spec 3, PROV_MODEL_SEGMENT)."""
-    segment = re.sub(r"[^A-Za-z0-9._-]", "-", key)
-    return segment if segment.strip(".") else "-" * max(len(segment), 1)

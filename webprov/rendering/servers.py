@@ -5,7 +5,8 @@ from functools import lru_cache
 
 from webprov.enums import Protocol, ProvisioningMode
 from webprov.hosts import Host, compose_url, parse_host
-from webprov.phones.phonemodel import PhoneModel, model_segment
+from webprov.phones.modelkeys import model_segment
+from webprov.phones.phonemodel import PhoneModel
 from webprov.rendering.layers import Layer, LayerValues, Sourced, first_of, sourced_layer
 from webprov.rendering.names import SECRET_NAMES
 from webprov.store.devicedata import TenantData

@@ -7,7 +7,7 @@ import pytest
 
 from tests.webprov.rendering.samples import ACME, external, phone, phone_model, settings, variables_of
 from webprov.enums import Protocol
-from webprov.phones.phonemodel import SharedRule, model_segment
+from webprov.phones.phonemodel import SharedRule
 from webprov.rendering.systemdata import SystemData
 from webprov.rendering.variables import shared_context
 from webprov.store.settings import ProvisioningSettings
@@ -191,21 +191,6 @@ def test_contacts_url_appears_with_the_file() -> None:
     assert local["CONTACTS_URL"] == "http://phones:web-pw@pbx.acme.example/provisioning/CONTACTS/acme/acme.xml"
     assert elsewhere["CONTACTS_URL"] == "https://dms:dms-pw@dms.example/provisioning/CONTACTS/acme/acme.xml"
     assert other["CONTACTS_URL"] == ""
-
-
-@pytest.mark.parametrize(
-    ("key", "segment"),
-    [
-        ("yealink-t54w", "yealink-t54w"),
-        ("My Phone/2", "My-Phone-2"),
-        ("Ä", "-"),
-        (".", "-"),
-        ("..", "--"),
-        ("a..", "a.."),
-    ],
-)
-def test_model_segment_is_one_harmless_path_segment(key: str, segment: str) -> None:
-    assert model_segment(key) == segment
 
 
 def test_shared_files_see_system_and_sets_but_no_tenant_device_or_firmware() -> None:
