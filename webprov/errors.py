@@ -23,6 +23,14 @@ class NotFound(WebprovError):
     """There is no such thing, or the asker may not know of it."""
 
 
+class NotAllowed(WebprovError):
+    """The person may not do this (spec 9)."""
+
+
+class SignInRefused(WebprovError):
+    """Name and password do not fit, or there were too many tries; the sentence never tells which account exists."""
+
+
 class Conflict(WebprovError):
     """Somebody else changed the same thing in between; nothing was stored (security DB-04)."""
 

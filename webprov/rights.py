@@ -1,41 +1,55 @@
-"""Who may do what: the matrix of rights, in one place (spec 9, security UI-02)."""
+"""Who may do what: the one matrix of roles and rights, and the person who acts (spec 9, security UI-02)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from webprov.enums import Role
+from webprov.errors import NotAllowed, NotFound
 
 
 class Right(StrEnum):
-    """One thing that a person may or may not do. Those on devices count within the tenants a person sees."""
+    """What a page or action asks for. A page names exactly one."""
 
-    SEE = "see"  # devices, models, templates, fetches, jobs, masked previews
-    PROVISION = "provision"  # render and write again
-    CHECK_SYNC = "check-sync"
-    EDIT_DEVICES = "edit devices"  # devices, lines, keys
+    OWN_ACCOUNT = "own account"
+    SEE_DEVICES = "see devices"  # devices, lines, keys, contacts, fetches; previews with secrets masked
+    PROVISION = "provision"  # re-provision and check-sync
+    EDIT_DEVICES = "edit devices"  # with their lines, keys and variables
     EDIT_CONTACTS = "edit contacts"
-    EDIT_TENANT_VARIABLES = "edit tenant variables"
-    EDIT_TENANTS = "edit tenants"
-    EDIT_SETTINGS = "edit settings"  # provisioning settings, global variables
-    EDIT_MODELS = "edit models"  # models and templates
-    REVEAL = "reveal secrets"
+    EDIT_TENANT = "edit tenant"  # a tenant's own variables
+    SEE_SYSTEM = "see system"  # settings, models, templates, sync, unknown phones
+    EDIT_SETTINGS = "edit settings"  # with the variables of the whole system
+    EDIT_MODELS = "edit models"  # with templates
+    MANAGE_TENANTS = "manage tenants"
     MANAGE_USERS = "manage users"
     SEE_CHANGES = "see changes"
+    REVEAL_SECRETS = "reveal secrets"
 
 
-_SUPPORT = frozenset({Right.SEE, Right.PROVISION, Right.CHECK_SYNC})
-_TENANT = _SUPPORT | {Right.EDIT_DEVICES, Right.EDIT_CONTACTS, Right.EDIT_TENANT_VARIABLES, Right.SEE_CHANGES}
+SYSTEM_RIGHTS = frozenset(
+    {
+        Right.SEE_SYSTEM,
+        Right.EDIT_SETTINGS,
+        Right.EDIT_MODELS,
+        Right.MANAGE_TENANTS,
+        Right.MANAGE_USERS,
+        Right.SEE_CHANGES,
+        Right.REVEAL_SECRETS,
+    }
+)
+"""Rights over the whole system: nobody who is tied to one tenant has them."""
 
-RIGHTS: dict[Role, frozenset[Right]] = {
+_READING = frozenset({Right.OWN_ACCOUNT, Right.SEE_DEVICES, Right.PROVISION})
+
+MATRIX: dict[Role, frozenset[Right]] = {
     Role.ADMINISTRATOR: frozenset(Right),
-    Role.TENANT_ADMINISTRATOR: _TENANT,
-    Role.SUPPORT: _SUPPORT,
+    Role.TENANT_ADMINISTRATOR: _READING | {Right.EDIT_DEVICES, Right.EDIT_CONTACTS, Right.EDIT_TENANT},
+    Role.SUPPORT: _READING | {Right.SEE_SYSTEM},
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a signed-in person, or the command line (`COMMAND_LINE`). `tenant_id` None sees every tenant."""
+    """The person (or the console) behind a change. `tenant_id` ties them to one tenant, None = all of them."""
 
     name: str
     role: Role
@@ -43,12 +57,25 @@ class Actor:
     address: str = ""
 
     def may(self, right: Right, tenant_id: int | None = None) -> bool:
-        """Whether this person has `right`, on things of `tenant_id` where one is given."""
-        return right in RIGHTS[self.role] and self.sees(tenant_id)
+        """Whether this person has `right`, for things of tenant `tenant_id` where one is given."""
+        if right not in MATRIX[self.role]:
+            return False
+        if self.tenant_id is None:
+            return True
+        return right not in SYSTEM_RIGHTS and tenant_id in (None, self.tenant_id)
 
-    def sees(self, tenant_id: int | None) -> bool:
-        """Whether things of this tenant exist for this person; None stands for things of the whole system."""
-        return self.tenant_id is None or tenant_id is None or tenant_id == self.tenant_id
+    def check(self, right: Right, tenant_id: int | None = None) -> None:
+        """Raise NotAllowed without the right; NotFound for a foreign tenant, as if the thing were not there (UI-03)."""
+        if not self.may(right):
+            raise NotAllowed(f"Your role does not allow this ({right}). Ask an administrator.")
+        if not self.may(right, tenant_id):
+            raise NotFound("There is no such thing here.")
+
+    @property
+    def tenant_ids(self) -> frozenset[int] | None:
+        """The tenants whose things this person sees; None = all."""
+        return None if self.tenant_id is None else frozenset({self.tenant_id})
 
 
-COMMAND_LINE = Actor("command line", Role.ADMINISTRATOR)
+CONSOLE = Actor("console", Role.ADMINISTRATOR)
+"""Whoever runs the `webprov` command on this machine."""
