@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, UniqueConstraint, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import registry as type_registry
 from sqlalchemy.types import TypeDecorator
 
 from webprov.enums import Role
@@ -43,7 +44,8 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}
+    # the types stand in a registry of our own: Flask-SQLAlchemy derives a base with both, which takes them only so
+    registry = type_registry(metadata=metadata, type_annotation_map={datetime: UtcDateTime, dict[str, Any]: JSON})
 
 
 class Counter(Base):

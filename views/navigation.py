@@ -1,0 +1,99 @@
+"""The left column: its groups and pages, from one list. A page that is not built, or not for this person, is absent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import current_app, request, url_for
+
+from views.access import current_actor
+from webprov.rights import Right
+
+_badges: dict[str, Callable[[], int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One entry; `endpoint` is `blueprint.view`, open while any page of that blueprint is."""
+
+    endpoint: str
+    label: str
+    icon: str
+    right: Right
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page as the template shows it; `count` is for things that wait for somebody (0 = nothing to show)."""
+
+    label: str
+    icon: str
+    url: str
+    is_open: bool
+    count: int
+
+
+PAGES: tuple[tuple[str, tuple[Page, ...]], ...] = (
+    ("", (Page("dashboard.index", "Dashboard", "speedometer2", Right.SEE_DEVICES),)),
+    (
+        "Phones",
+        (
+            Page("devices.index", "Devices", "telephone", Right.SEE_DEVICES),
+            Page("unknown.index", "Unknown phones", "question-diamond", Right.SEE_SYSTEM),
+            Page("fetches.index", "Fetches", "arrow-down-circle", Right.SEE_DEVICES),
+            Page("contacts.index", "Contacts", "person-lines-fill", Right.SEE_DEVICES),
+        ),
+    ),
+    (
+        "Delivery",
+        (
+            Page("sync.index", "Sync", "arrow-repeat", Right.SEE_SYSTEM),
+            Page("jobs.index", "Jobs", "list-task", Right.SEE_DEVICES),
+        ),
+    ),
+    (
+        "Setup",
+        (
+            Page("settings.edit", "Provisioning settings", "sliders", Right.SEE_SYSTEM),
+            Page("models.index", "Models", "phone", Right.SEE_SYSTEM),
+            Page("templates.index", "Templates", "file-earmark-code", Right.SEE_SYSTEM),
+            Page("tenants.index", "Tenants", "building", Right.MANAGE_TENANTS),
+        ),
+    ),
+    (
+        "Administration",
+        (
+            Page("users.index", "Users", "people", Right.MANAGE_USERS),
+            Page("changes.index", "Changes", "journal-text", Right.SEE_CHANGES),
+        ),
+    ),
+)
+
+
+def badge(endpoint: str, count: Callable[[], int]) -> None:
+    """Show `count()` beside the entry of `endpoint` whenever it is not 0."""
+    _badges[endpoint] = count
+
+
+def count_of(endpoint: str) -> int:
+    """What waits behind `endpoint`; 0 where nobody counts."""
+    return _badges.get(endpoint, int)()
+
+
+def navigation() -> list[tuple[str, list[Entry]]]:
+    """Groups with the entries that exist and that this person may open; empty groups are left out."""
+    groups = [(name, [_entry(page) for page in pages if _is_there(page)]) for name, pages in PAGES]
+    return [(name, entries) for name, entries in groups if entries]
+
+
+def link_to(endpoint: str, **values: object) -> str:
+    """The address of a page that may not be built: empty where it is not."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else ""  # type: ignore[arg-type]
+
+
+def _is_there(page: Page) -> bool:
+    return page.endpoint in current_app.view_functions and current_actor().may(page.right)
+
+
+def _entry(page: Page) -> Entry:
+    is_open = request.blueprint == page.endpoint.partition(".")[0]
+    return Entry(page.label, page.icon, url_for(page.endpoint), is_open, count_of(page.endpoint))
