@@ -1,0 +1,138 @@
+"""People who may sign in: list, add, role, password, disable (administrators only)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from forms.errors import put_errors
+from forms.people import ROLE_LABELS, ConfirmedForm, NewUserForm, PasswordForm, RoleForm
+from views.access import client_address, current_actor, requires, start_session, visible_tenants
+from views.database import db_session
+from webprov.errors import InvalidInput, InvalidValue, SignInRefused
+from webprov.people import change_role, create_user, list_users, set_disabled, set_password
+from webprov.rights import Right
+from webprov.signin import check_credentials
+from webprov.store.models import User
+
+bp = Blueprint("users", __name__, url_prefix="/users")
+
+
+@bp.get("/")
+@requires(Right.MANAGE_USERS)
+def index() -> ResponseReturnValue:
+    """Everybody, by name."""
+    return render_template("users/index.html", users=list_users(db_session()), role_labels=ROLE_LABELS)
+
+
+@bp.get("/new")
+@requires(Right.MANAGE_USERS)
+def new() -> ResponseReturnValue:
+    """The form for a new account."""
+    form = NewUserForm(role="support")
+    form.offer_tenants(_tenants())
+    return render_template("users/new.html", form=form)
+
+
+@bp.post("/")
+@requires(Right.MANAGE_USERS)
+def create() -> ResponseReturnValue:
+    """Add a person, or show the form again."""
+    form = NewUserForm()
+    form.offer_tenants(_tenants())
+
+    def add() -> None:
+        create_user(
+            db_session(), current_actor(), name=form.name.data, password=form.password.data,
+            role=form.chosen_role, tenant_id=form.chosen_tenant_id,
+        )  # fmt: skip
+
+    if _confirmed(form, add):
+        flash(f"{form.name.data.strip()} can sign in.")
+        return redirect(url_for(".index"))
+    return render_template("users/new.html", form=form), 422
+
+
+@bp.get("/<int:user_id>/")
+@requires(Right.MANAGE_USERS)
+def edit(user_id: int) -> ResponseReturnValue:
+    """One account: role and tenant, password, disable."""
+    return _edit_page(_user(user_id))
+
+
+@bp.post("/<int:user_id>/role")
+@requires(Right.MANAGE_USERS)
+def save_role(user_id: int) -> ResponseReturnValue:
+    """Another role or tenant."""
+    user, form = _user(user_id), RoleForm(prefix="role")
+    form.offer_tenants(_tenants())
+    if _confirmed(
+        form, lambda: change_role(db_session(), current_actor(), user, form.chosen_role, form.chosen_tenant_id)
+    ):
+        return _done(user, f"{user.name} has another role now.")
+    return _edit_page(user, role_form=form), 422
+
+
+@bp.post("/<int:user_id>/password")
+@requires(Right.MANAGE_USERS)
+def save_password(user_id: int) -> ResponseReturnValue:
+    """Another password; their sessions end."""
+    user, form = _user(user_id), PasswordForm(prefix="password")
+    if _confirmed(form, lambda: set_password(db_session(), current_actor(), user, form.password.data)):
+        return _done(user, f"{user.name} has another password now.")
+    return _edit_page(user, password_form=form), 422
+
+
+@bp.post("/<int:user_id>/state")
+@requires(Right.MANAGE_USERS)
+def save_state(user_id: int) -> ResponseReturnValue:
+    """Disable an account, or let it in again."""
+    user, form = _user(user_id), ConfirmedForm(prefix="state")
+    if _confirmed(form, lambda: set_disabled(db_session(), current_actor(), user, not user.disabled)):
+        return _done(user, f"{user.name} is shut out." if user.disabled else f"{user.name} can sign in again.")
+    return _edit_page(user, state_form=form), 422
+
+
+def _confirmed(form: Any, deed: Callable[[], Any]) -> bool:
+    """Do `deed` if the form is complete and the person's own password fits; else the form says why not."""
+    if not form.validate():
+        return False
+    try:
+        check_credentials(db_session(), current_user.name, form.own_password.data, client_address())
+        deed()
+    except SignInRefused as e:
+        put_errors(form, {"own_password": str(e)})
+    except InvalidInput as e:
+        put_errors(form, e.errors)
+    except InvalidValue as e:
+        form.form_errors.append(str(e))
+    else:
+        return True
+    return False
+
+
+def _done(user: User, sentence: str) -> ResponseReturnValue:
+    """Back to the list; whoever changed their own account stays signed in."""
+    flash(sentence)
+    if user.id == current_user.id and not user.disabled:
+        start_session(user)
+    return redirect(url_for(".index"))
+
+
+def _edit_page(user: User, **forms: Any) -> str:
+    if "role_form" not in forms:
+        forms["role_form"] = RoleForm(None, prefix="role", role=user.role, tenant_id=user.tenant_id or 0)
+        forms["role_form"].offer_tenants(_tenants())
+    forms.setdefault("password_form", PasswordForm(None, prefix="password"))
+    forms.setdefault("state_form", ConfirmedForm(None, prefix="state"))
+    return render_template("users/edit.html", user=user, role_labels=ROLE_LABELS, **forms)
+
+
+def _user(user_id: int) -> User:
+    return db_session().get(User, user_id) or abort(404)
+
+
+def _tenants() -> list[tuple[int, str]]:
+    return [(tenant.id, tenant.label or tenant.name) for tenant in visible_tenants()]
