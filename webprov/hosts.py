@@ -33,6 +33,8 @@ def parse_host(text: str, *, port_allowed: bool = True) -> Host:
     Raises InvalidValue with what is wrong and what to enter (ui guide 16).
     """
     text = text.strip()
+    if "/" in text:
+        raise InvalidValue(f"“{text[:60]}”: leave out http:// and the path. Enter a name like pbx.acme.example.")
     if text.startswith("["):
         name, bracket, rest = text[1:].partition("]")
         if not bracket or ":" not in name or (rest and not rest.startswith(":")):
@@ -90,10 +92,6 @@ def _check_name(name: str) -> str:
         raise InvalidValue(
             f"“{name}” is not a host name: underscores are not allowed."
             " Enter a name like pbx.acme.example or an IP address."
-        )
-    if "/" in name:
-        raise InvalidValue(
-            f"“{name}”: leave out http:// and the path. Enter a name like pbx.acme.example or an IP address."
         )
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split(".")):
         raise InvalidValue(f"“{name[:60]}” is not a host name. Enter a name like pbx.acme.example or an IP address.")
