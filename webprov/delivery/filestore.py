@@ -1,0 +1,126 @@
+"""The provisioning directory: files appear whole or not at all, and nothing outside it is ever touched.
+
+Security FS-02 to FS-05, FS-07. A name comes in as a relative path with `/`; every part must be a plain file name.
+"""
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from webprov.errors import StorageError
+
+_FILE_MODE = 0o640
+_FOLDER_MODE = 0o750
+_LEFTOVER_AGE_SECONDS = 3600
+
+
+class FileStore:
+    """All files below `root`. Writers replace files by rename; readers open what is there at that moment."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, files: Mapping[str, bytes], *, sync: bool = True) -> list[str]:
+        """Write what differs from disk, in the order given (referred-to first), and return those names.
+
+        Every file is staged before the first is renamed, so an error leaves all old files in place. `sync` makes each
+        durable; a bulk run passes False and calls `sync_all` once a batch. Raises StorageError with path and reason.
+        """
+        staged: list[tuple[Path, Path]] = []
+        changed = [name for name, content in files.items() if self.read(name) != content]
+        try:
+            for name in changed:
+                target = self.path(name)
+                target.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+                staged.append((_stage(target, files[name], sync=sync), target))
+            for temporary, target in staged:
+                temporary.rename(target)
+            if sync:
+                for folder in {target.parent for _, target in staged}:
+                    _sync_folder(folder)
+        except OSError as e:
+            raise StorageError(_sentence(e, self.root)) from e
+        finally:
+            for temporary, _ in staged:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+        return changed
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files that may be gone already, and folders that this leaves empty. Raises StorageError."""
+        try:
+            for name in names:
+                target = self.path(name)
+                target.unlink(missing_ok=True)
+                for folder in list(target.relative_to(self.root).parents)[:-1]:
+                    with contextlib.suppress(OSError):
+                        (self.root / folder).rmdir()
+        except OSError as e:
+            raise StorageError(_sentence(e, self.root)) from e
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file, or None where there is none. A symbolic link is none. Raises StorageError."""
+        try:
+            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read()
+        except OSError as e:
+            raise StorageError(_sentence(e, self.root)) from e
+
+    def path(self, name: str) -> Path:
+        """Where `name` lies; raises StorageError for a name that would leave the root or hide in it (FS-01)."""
+        parts = name.split("/")
+        if any(part in ("", ".", "..") or part.startswith(".") or "\0" in part or "\\" in part for part in parts):
+            raise StorageError(f"“{name}” cannot be the name of a provisioning file.")
+        target = self.root.joinpath(*parts)
+        if len(parts) > 1 and not target.parent.resolve().is_relative_to(self.root.resolve()):
+            raise StorageError(f"“{name}” leads out of {self.root}. Remove the symbolic link there.")
+        return target
+
+    def sync_all(self) -> None:
+        """Make everything written before durable, at the end of a batch."""
+        os.sync()
+
+    def sweep(self) -> int:
+        """Remove temporary files that a crash left more than an hour ago; how many there were."""
+        limit = time.time() - _LEFTOVER_AGE_SECONDS
+        old = [path for path in self.root.rglob(".*.tmp") if path.lstat().st_mtime < limit]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+
+def _stage(target: Path, content: bytes, *, sync: bool) -> Path:
+    """Write `content` beside `target` under a hidden name; nothing stays behind on an error."""
+    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sentence(error: OSError, root: Path) -> str:
+    where = error.filename or root
+    reason = (error.strerror or str(error)).lower()
+    return f"{where} could not be written: {reason}. The old files are still in place; make room or check its rights."
