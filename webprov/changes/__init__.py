@@ -1,0 +1,1 @@
+"""What people change: check, store, record who changed which field. One file per thing."""

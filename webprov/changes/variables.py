@@ -1,0 +1,107 @@
+"""Custom variables of the whole system, of a tenant, or of a device (spec 1, Template Variables)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webprov.changes.audit import CHANGED, Differences, record
+from webprov.checks import check_text, check_variable_name, looks_secret
+from webprov.errors import InvalidInput, InvalidValue, NotFound
+from webprov.rights import Actor
+from webprov.store.database import bump, writing
+from webprov.store.models import CustomVariable, Device, Tenant, utc_now
+
+
+@dataclass(frozen=True)
+class VariableScope:
+    """Whose variables; all empty means the whole system. The rows come from queries that respect who asks."""
+
+    tenant: Tenant | None = None
+    device: Device | None = None
+
+    @property
+    def tenant_id(self) -> int | None:
+        """The tenant that a change record of this scope belongs to."""
+        return self.device.tenant_id if self.device else self.tenant.id if self.tenant else None
+
+
+def list_variables(session: Session, scope: VariableScope) -> list[CustomVariable]:
+    """The variables of a scope (not those of lines), by name."""
+    query = select(CustomVariable).where(
+        CustomVariable.tenant_id == (scope.tenant.id if scope.tenant else None),
+        CustomVariable.device_id == (scope.device.id if scope.device else None),
+        CustomVariable.line == 0,
+    )
+    return list(session.scalars(query.order_by(CustomVariable.name)))
+
+
+def set_variables(
+    session: Session,
+    scope: VariableScope,
+    values: Mapping[str, str],
+    by: Actor,
+    *,
+    secret: Mapping[str, bool] | None = None,
+) -> None:
+    """Set these variables, all or none. A new one is a secret where `secret` says so or its name looks like it (SE-04).
+
+    Raises InvalidInput by variable name.
+    """
+    checked = _checked(values)
+    with writing(session):
+        rows = {row.name: row for row in list_variables(session, scope)}
+        differences = Differences()
+        for name, value in checked.items():
+            row = rows.get(name)
+            if row is None:
+                row = CustomVariable(name=name, value="", secret=looks_secret(name), line=0)
+                row.tenant_id = scope.tenant.id if scope.tenant else None
+                row.device_id = scope.device.id if scope.device else None
+                session.add(row)
+                differences[name] = ["", "added"]
+            if secret and name in secret:
+                differences.put(row, "secret", secret[name], shown_as=f"{name} is a secret")
+            differences.put(row, "value", value, shown_as=name, secret=row.secret)
+        _finish(session, scope, differences, by)
+
+
+def delete_variables(session: Session, scope: VariableScope, names: Iterable[str], by: Actor) -> None:
+    """Delete these variables, all or none; raises NotFound for a name that is not there."""
+    with writing(session):
+        rows = {row.name: row for row in list_variables(session, scope)}
+        differences = Differences()
+        for name in names:
+            if name not in rows:
+                raise NotFound(f"There is no variable {name} here.")
+            differences[name] = CHANGED if rows[name].secret else [rows[name].value, "removed"]
+            session.delete(rows[name])
+        _finish(session, scope, differences, by)
+
+
+def _finish(session: Session, scope: VariableScope, differences: Differences, by: Actor) -> None:
+    if not differences:
+        return
+    if scope.device:
+        scope.device.version += 1
+        scope.device.updated_at = utc_now()
+    elif scope.tenant:
+        scope.tenant.version += 1
+    else:
+        bump(session, "variables")
+    name = scope.device.mac if scope.device else scope.tenant.name if scope.tenant else "Template variables"
+    record(session, by, "changed", "variables", name, tenant_id=scope.tenant_id, fields=differences)
+
+
+def _checked(values: Mapping[str, str]) -> dict[str, str]:
+    checked: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for name, value in values.items():
+        try:
+            checked[check_variable_name(name)] = check_text(value)
+        except InvalidValue as e:
+            errors[name] = str(e)
+    if errors:
+        raise InvalidInput(errors)
+    return checked
