@@ -1,0 +1,65 @@
+import pytest
+from sqlalchemy import select
+
+from webprov.changes.tenants import create_tenant
+from webprov.changes.variables import VariableScope, delete_variables, list_variables, set_variables
+from webprov.errors import InvalidInput, NotFound
+from webprov.rights import COMMAND_LINE
+from webprov.store.database import count_of
+from webprov.store.devicedata import read_global_variables
+from webprov.store.models import ChangeRecord
+
+GLOBAL = VariableScope()
+
+
+def test_set_variables_marks_secret_looking_names(session):
+    set_variables(session, GLOBAL, {"SYSLOG_HOST": "log.example", "VPN_TOKEN": "canary"}, COMMAND_LINE)
+
+    values = read_global_variables(session)
+    assert (values["SYSLOG_HOST"].secret, values["VPN_TOKEN"].secret) == (False, True)
+    assert "canary" not in str([row.fields for row in session.scalars(select(ChangeRecord))])
+    assert count_of(session, "variables") == 1
+
+
+def test_the_flag_may_be_said(session):
+    set_variables(session, GLOBAL, {"PIN_LENGTH": "4"}, COMMAND_LINE, secret={"PIN_LENGTH": False})
+
+    assert not read_global_variables(session)["PIN_LENGTH"].secret
+
+
+@pytest.mark.parametrize("name", ["mac", "1A", "A B", "${FOO}", "REG_SERVER", "A__B", "__A", "", "ÄB"])
+def test_a_bad_name_stores_nothing(session, name):
+    with pytest.raises(InvalidInput) as caught:
+        set_variables(session, GLOBAL, {"GOOD": "1", name: "2"}, COMMAND_LINE)
+
+    assert list(caught.value.errors) == [name]
+    assert list_variables(session, GLOBAL) == []
+
+
+def test_scopes_do_not_meet(session):
+    acme = create_tenant(session, "acme", {}, COMMAND_LINE)
+    scope = VariableScope(tenant=acme)
+    set_variables(session, GLOBAL, {"A": "global"}, COMMAND_LINE)
+    set_variables(session, scope, {"A": "tenant"}, COMMAND_LINE)
+
+    assert [row.value for row in list_variables(session, GLOBAL)] == ["global"]
+    assert [row.value for row in list_variables(session, scope)] == ["tenant"]
+    assert acme.version == 2
+
+
+def test_delete_variables_deletes_all_or_none(session):
+    set_variables(session, GLOBAL, {"A": "1", "B": "2"}, COMMAND_LINE)
+
+    with pytest.raises(NotFound, match="C"):
+        delete_variables(session, GLOBAL, ["A", "C"], COMMAND_LINE)
+    assert len(list_variables(session, GLOBAL)) == 2
+    delete_variables(session, GLOBAL, ["A", "B"], COMMAND_LINE)
+
+    assert list_variables(session, GLOBAL) == []
+
+
+def test_setting_the_same_value_is_no_change(session):
+    set_variables(session, GLOBAL, {"A": "1"}, COMMAND_LINE)
+    set_variables(session, GLOBAL, {"A": "1"}, COMMAND_LINE)
+
+    assert count_of(session, "variables") == 1
