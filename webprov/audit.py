@@ -37,3 +37,14 @@ def record_change(
             fields=dict(fields or {}),
         )
     )
+
+
+class Differences(dict[str, Any]):
+    """Collects what a change does to the attributes of a row: field -> [old, new], or CHANGED for a secret."""
+
+    def put(self, row: Any, name: str, value: Any, *, shown_as: str = "", secret: bool = False) -> None:
+        """Set `row.name` to `value` and note the difference, if there is one."""
+        before = getattr(row, name)
+        if before != value:
+            setattr(row, name, value)
+            self[shown_as or name] = CHANGED if secret else [before, value]

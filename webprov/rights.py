@@ -71,6 +71,10 @@ class Actor:
         if not self.may(right, tenant_id):
             raise NotFound("There is no such thing here.")
 
+    def sees(self, tenant_id: int) -> bool:
+        """Whether things of this tenant exist for this person."""
+        return self.tenant_id in (None, tenant_id)
+
     @property
     def tenant_ids(self) -> frozenset[int] | None:
         """The tenants whose things this person sees; None = all."""

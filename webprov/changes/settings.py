@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webprov.changes.audit import CHANGED, record
+from webprov.audit import CHANGED, record_change
 from webprov.errors import Conflict
 from webprov.rights import Actor
 from webprov.settingsinput import parse_settings
@@ -36,7 +36,7 @@ def save_settings(
             return before
         settings = store_settings(session, settings, by.name)
         bump(session, "settings")
-        record(session, by, "changed", "settings", "Provisioning settings", fields=fields)
+        record_change(session, by, "change", "settings", "Provisioning settings", fields=fields)
     return settings
 
 

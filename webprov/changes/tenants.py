@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webprov.changes.audit import Differences, record
+from webprov.audit import CHANGED, Differences, record_change
 from webprov.checks import check_host, check_override, check_slug, check_text
 from webprov.errors import Conflict, InvalidInput, InvalidValue, NotFound
 from webprov.phones.timezones import check_language, check_timezone
@@ -44,7 +44,7 @@ def create_tenant(session: Session, name: str, flat: Mapping[str, str], by: Acto
         session.add(tenant)
         session.flush()
         fields = {field: ["", value] for field, value in values.items() if value}
-        record(session, by, "created", "tenant", name, tenant_id=tenant.id, fields=fields)
+        record_change(session, by, "create", "tenant", name, tenant_id=tenant.id, fields=fields)
     return tenant
 
 
@@ -66,7 +66,7 @@ def save_tenant(
             differences.put(tenant, field, value)
         if differences:
             tenant.version += 1
-            record(session, by, "changed", "tenant", name, tenant_id=tenant.id, fields=differences)
+            record_change(session, by, "change", "tenant", name, tenant_id=tenant.id, fields=differences)
     return tenant
 
 
@@ -85,7 +85,9 @@ def save_tenant_override(session: Session, name: str, model: str, text: str, by:
         else:
             tenant.overrides.remove(row)
         tenant.version += 1
-        record(session, by, "changed", "tenant", name, tenant_id=tenant.id, fields={f"override of {model}": "changed"})
+        record_change(
+            session, by, "change", "tenant", name, tenant_id=tenant.id, fields={f"override of {model}": CHANGED}
+        )
 
 
 def delete_tenant(session: Session, name: str, by: Actor) -> None:
@@ -99,7 +101,7 @@ def delete_tenant(session: Session, name: str, by: Actor) -> None:
         if people:
             raise Conflict(f"{', '.join(people)} belong to {name}. Move or disable them first.")
         session.delete(tenant)
-        record(session, by, "deleted", "tenant", name, tenant_id=tenant.id)
+        record_change(session, by, "delete", "tenant", name, tenant_id=tenant.id)
 
 
 def find_tenant(session: Session, name: str, by: Actor) -> Tenant:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webprov.changes.audit import CHANGED, Differences, record
+from webprov.audit import CHANGED, Differences, record_change
 from webprov.checks import check_text, check_variable_name, looks_secret
 from webprov.errors import InvalidInput, InvalidValue, NotFound
 from webprov.rights import Actor
@@ -91,7 +91,7 @@ def _finish(session: Session, scope: VariableScope, differences: Differences, by
     else:
         bump(session, "variables")
     name = scope.device.mac if scope.device else scope.tenant.name if scope.tenant else "Template variables"
-    record(session, by, "changed", "variables", name, tenant_id=scope.tenant_id, fields=differences)
+    record_change(session, by, "change", "variables", name, tenant_id=scope.tenant_id, fields=differences)
 
 
 def _checked(values: Mapping[str, str]) -> dict[str, str]:
