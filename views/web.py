@@ -52,12 +52,6 @@ def init_web(app: Flask) -> None:
     app.jinja_env.filters.update(mac=format_mac, when=when, exact=exact)
 
 
-def wants_partial() -> bool:
-    """Whether htmx asks for a fragment: not for a boosted page, nor for one out of the browser's history."""
-    headers = request.headers
-    return "HX-Request" in headers and not ("HX-Boosted" in headers or "HX-History-Restore-Request" in headers)
-
-
 def field_attributes(field: Any, described: str, more: dict[str, Any]) -> dict[str, Any]:
     """What ties a control to its error and its help for screen readers, and `more` attributes for it (ui guide 4)."""
     parts = [f"{field.id}-error"] * bool(field.errors) + [f"{field.id}-help"] * bool(described)
