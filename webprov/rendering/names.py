@@ -149,8 +149,14 @@ SET_PREFIX = "set_"
 """`${NAME}` is a model's `set_NAME` unless a custom variable overrides it. `${set_NAME}` is always the model's own,
 also in output names (`y0000000000${set_COMMON}.cfg`): models of one family agree on the names of shared files."""
 
+WHOLE_NUMBERS = frozenset({"LINE", "LINE_ZERO_BASED", "LINE_COUNT", "KEY", "TZ_OFFSET"})
+"""Names whose values are whole numbers, so that templates can calculate with them."""
+
+RESERVED_NAMES = frozenset({"UNDEFINED", "STOP_RENDERING"})
+"""Upper-case names that mean something to Mako itself: never variables."""
+
 BUILT_IN_NAMES = frozenset({
-    *SERVER_NAMES, *DEVICE_NAMES, *RAW_NAMES, *LINE_NAMES, *KEY_NAMES, *COLLECTIONS, *CONTACT_NAMES,
+    *SERVER_NAMES, *DEVICE_NAMES, *RAW_NAMES, *LINE_NAMES, *KEY_NAMES, *COLLECTIONS, *RESERVED_NAMES,
 })  # fmt: skip
 """Names that a custom variable may not have. The `set_` vocabulary is not among them: overriding it is its purpose."""
 
