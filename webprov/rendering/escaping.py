@@ -1,0 +1,111 @@
+"""How a value is written in each output format, so that it stays one value (spec 4, security TP-04)."""
+
+import json
+import re
+from collections.abc import Callable
+
+from webprov.enums import FileFormat
+from webprov.rendering.formats import OutputFormat, QuoteEscape
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
+
+
+class Raw(str):
+    """Text that is in the file's own syntax already (LINES, KEYS, OVERRIDE): escaping leaves it alone."""
+
+    __slots__ = ()
+
+    def strip(self, chars: str | None = None, /) -> "Raw":
+        """Still raw."""
+        return Raw(super().strip(chars))
+
+    def lstrip(self, chars: str | None = None, /) -> "Raw":
+        """Still raw."""
+        return Raw(super().lstrip(chars))
+
+    def rstrip(self, chars: str | None = None, /) -> "Raw":
+        """Still raw."""
+        return Raw(super().rstrip(chars))
+
+
+class UnusableValue(Exception):
+    """A value cannot stand in this format; whoever renders finds out which variable it was."""
+
+    def __init__(self, value: str, reason: str) -> None:
+        super().__init__(reason)
+        self.value = value
+        self.reason = reason
+
+
+class Escaper:
+    """Writes values for one format; call it with a value. Whole numbers and Raw text go in as they are.
+
+    `changed` collects (value, what happened) where the file could not hold all of a value.
+    """
+
+    def __init__(self, output: OutputFormat) -> None:
+        self.output = output
+        self.changed: list[tuple[str, str]] = []
+        self._write = _writer(output, self.changed)
+
+    def __call__(self, value: object) -> str:
+        """The text that stands for `value` in the file; raises UnusableValue."""
+        if isinstance(value, Raw):
+            return value
+        if not isinstance(value, str):
+            return str(value)
+        if value.isalnum() and value.isascii():
+            return value
+        control = _CONTROL.search(value)
+        if control is not None:
+            raise UnusableValue(value, f"a line break or control character (U+{ord(control[0]):04X}) in a value")
+        return self._write(value)
+
+
+def _writer(output: OutputFormat, changed: list[tuple[str, str]]) -> Callable[[str], str]:
+    match output.syntax:
+        case FileFormat.XML:
+            return lambda value: _escape_xml(value, output.encoding)
+        case FileFormat.JSON:
+            return lambda value: json.dumps(value, ensure_ascii=output.encoding != "utf-8")[1:-1]
+        case _:
+            return lambda value: _escape_line(value, output, changed)
+
+
+def _escape_xml(value: str, encoding: str) -> str:
+    escaped = value.translate(_XML)
+    if encoding == "utf-8" or escaped.isascii():
+        return escaped
+    return escaped.encode(encoding, "xmlcharrefreplace").decode(encoding)
+
+
+def _escape_line(value: str, output: OutputFormat, changed: list[tuple[str, str]]) -> str:
+    """One line of text. Without quotes the blanks at the ends would be lost on the phone anyway: they are trimmed."""
+    escaped = _quoted(value, output, changed) if output.quote.character else _bare(value, output)
+    if output.encoding == "utf-8" or escaped.isascii():
+        return escaped
+    written = escaped.encode(output.encoding, "replace").decode(output.encoding)
+    if written != escaped:
+        changed.append((value, f"characters that {output.encoding} lacks became “?”"))
+    return written
+
+
+def _bare(value: str, output: OutputFormat) -> str:
+    if output.inline and any(character in value for character in output.comment):
+        raise UnusableValue(value, f"one of the characters {output.comment} in a value without quotation marks")
+    return value.strip()
+
+
+def _quoted(value: str, output: OutputFormat, changed: list[tuple[str, str]]) -> str:
+    mark = output.quote.character
+    if output.escape is QuoteEscape.BACKSLASH:
+        return value.replace("\\", "\\\\").replace(mark, "\\" + mark)
+    if mark not in value:
+        return value
+    if output.escape is QuoteEscape.NONE:
+        raise UnusableValue(value, f"a quotation mark ({mark}) in a value")
+    if output.escape is QuoteEscape.DROP:
+        changed.append((value, f"the quotation marks ({mark}) in it were left out"))
+        return value.replace(mark, "")
+    return value.replace(mark, mark * 2)
