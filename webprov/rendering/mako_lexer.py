@@ -1,0 +1,103 @@
+"""Mako's lexer, made strict: one that only reads, and one whose tree holds nothing but checked expressions."""
+
+import ast
+import re
+from typing import Any
+
+from mako import parsetree
+from mako.lexer import Lexer
+
+from webprov.rendering.expressions import Refused, parse_expression
+
+ESCAPE = "_escape"
+"""The name under which a template finds the escaper; no template can name it itself."""
+
+
+class PlainLexer(Lexer):  # type: ignore[misc]
+    """Reads a template as it is, without looking for an encoding in its first line."""
+
+    _coding_re = re.compile(r"(?!)")
+
+    def append_node(self, nodecls: Any, *args: Any, **kwargs: Any) -> None:
+        """Look at Python before Mako does: its parser should not see what the gate refuses anyway."""
+        try:
+            self.check_node(nodecls, args)
+        except Refused as e:
+            raise LocatedRefusal(str(e), int(kwargs.get("lineno") or self.matched_lineno or 0)) from None
+        super().append_node(nodecls, *args, **kwargs)
+
+    def check_node(self, nodecls: Any, args: tuple[Any, ...]) -> None:
+        """Refuse what cannot be parsed cheaply."""
+        if nodecls is parsetree.Code:
+            raise Refused("Python code (<% … %>) is not allowed in templates")
+        if nodecls is parsetree.Expression:
+            parse_expression(args[0])
+            if not re.fullmatch(r"[a-z, ]{0,40}", args[1]):
+                raise Refused(f"“{args[1][:40]}” is not a filter for templates")
+        if nodecls is parsetree.ControlLine and not args[1] and args[0] != "for":
+            condition = control_expression(args[2])
+            if condition is not None:
+                parse_expression(condition)
+
+
+class LocatedRefusal(Refused):
+    """A refusal with the line where it happened."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+class CompilingLexer(PlainLexer):
+    """Gives the compiler each expression as the gate understood it, with the filters first and the escaper last."""
+
+    def append_node(self, nodecls: Any, *args: Any, **kwargs: Any) -> None:
+        """Put the canonical text of every expression into the tree."""
+        if nodecls is parsetree.Expression:
+            args = _expression(*args)
+        elif nodecls is parsetree.ControlLine and not args[1]:
+            args = (args[0], False, _control(args[0], args[2]))
+        super().append_node(nodecls, *args, **kwargs)
+
+    def check_node(self, nodecls: Any, args: tuple[Any, ...]) -> None:
+        """The gate has seen it all before."""
+
+
+def control_expression(text: str) -> str | None:
+    """The condition of `if …:` or `elif …:`; None for `else:`. Raises Refused for anything else."""
+    stripped = text.strip()
+    if re.fullmatch(r"else\s*:\s*(?:#.*)?", stripped):
+        return None
+    condition = re.match(r"(?:el)?if\b", stripped)
+    if condition is None:
+        keyword = stripped.split(None, 1)[0][:20] if stripped else ""
+        raise Refused(f"% {keyword} is not allowed; templates know % if, % elif, % else and % for")
+    return ast.unparse(_statement("if" + stripped[condition.end() :], ast.If).test)
+
+
+def _statement(text: str, kind: type[Any]) -> Any:
+    if re.search(r"\\(?![\\\"'])", text):
+        raise Refused("a backslash may only stand before a backslash or a quotation mark")
+    try:
+        body = ast.parse(text.strip() + "\n pass").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise Refused('this line is not readable; write it like % if SRTP == "required":') from None
+    if len(body) != 1 or not isinstance(body[0], kind) or getattr(body[0], "orelse", None):
+        raise Refused('this line is not readable; write it like % if SRTP == "required":')
+    return body[0]
+
+
+def _expression(text: str, escapes: str) -> tuple[str, str]:
+    tree = parse_expression(text)
+    filters = [name.strip() for name in escapes.split(",") if name.strip()]
+    if isinstance(tree, ast.Constant):  # written out by the template's author: part of its text
+        return repr(str(tree.value)), ",".join([*filters, "n"])
+    return ast.unparse(tree), ",".join([*filters, "n", ESCAPE])
+
+
+def _control(keyword: str, text: str) -> str:
+    if keyword == "for":
+        loop = _statement(text, ast.For)
+        return f"for {ast.unparse(loop.target)} in {ast.unparse(loop.iter)}:"
+    condition = control_expression(text)
+    return "else:" if condition is None else f"{keyword} {condition}:"
