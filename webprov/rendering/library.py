@@ -1,0 +1,301 @@
+"""Templates as one tenant sees them: found, checked by the gate, compiled once, watched for edits (spec 4)."""
+
+import hashlib
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mako.exceptions import MakoException
+from mako.template import Template
+
+from webprov.errors import TemplateError
+from webprov.phones.phonemodel import Refusal
+from webprov.rendering.gate import (
+    MAX_LEVELS,
+    MAX_LOOP_DEPTH,
+    MAX_WORK,
+    Reference,
+    TemplateFacts,
+    check_template,
+    is_template_name,
+)
+from webprov.rendering.mako_lexer import CompilingLexer
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_MAX_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTemplate:
+    """A template that passed the gate, compiled; `facts` and `compiled` stem from the same bytes."""
+
+    name: str
+    facts: TemplateFacts
+    compiled: Template
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A template with everything it includes and inherits. `names` says where each variable is first used."""
+
+    files: tuple[LoadedTemplate, ...]
+    names: dict[str, tuple[str, int]]
+
+    @property
+    def main(self) -> LoadedTemplate:
+        """The template itself."""
+        return self.files[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is remembered of one file: the stamp of what was read, and the template or why it cannot be used."""
+
+    stamp: tuple[int, ...]
+    sha256: str
+    loaded: LoadedTemplate | None
+    trouble: TemplateError | None
+
+
+class TemplateLibrary:
+    """Finds templates in `user/<tenant>/`, then `user/`, then `shipped`. Safe to use from several threads."""
+
+    def __init__(self, shipped: Path, user: Path) -> None:
+        self.shipped = shipped
+        self.user = user
+        self._lock = threading.Lock()
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._names: dict[str, LoadedTemplate] = {}
+        self._closures: dict[tuple[str, str], Closure] = {}
+
+    def load(self, name: str, tenant: str) -> LoadedTemplate:
+        """The template of that name in the tenant's view.
+
+        Raises TemplateError where there is none, or the gate refuses it.
+        """
+        entry = self._entry(name, tenant)
+        if entry.trouble is not None:
+            raise TemplateError(entry.trouble.file, entry.trouble.line, entry.trouble.reason)
+        assert entry.loaded is not None
+        return entry.loaded
+
+    def closure(self, name: str, tenant: str) -> Closure:
+        """The template with all that it brings in; raises TemplateError for a circle, a missing file, too much work."""
+        known = self._closures.get((name, tenant))
+        if known is not None and all(self.load(file.name, tenant) is file for file in known.files):
+            return known
+        files: dict[str, LoadedTemplate] = {}
+        self._gather(name, tenant, (), files)
+        _check_bounds(files, name)
+        names: dict[str, tuple[str, int]] = {}
+        for file in files.values():
+            for variable, line in file.facts.names.items():
+                names.setdefault(variable, (file.name, line))
+        found = self._closures[name, tenant] = Closure(tuple(files.values()), names)
+        return found
+
+    def fingerprint(self, names: Iterable[str], tenant: str) -> str:
+        """A hash that changes when one of these templates, or anything they bring in, changes in the tenant's view."""
+        digest = hashlib.sha256()
+        seen: set[str] = set()
+        waiting = sorted(set(names), reverse=True)
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            sha256, brought = self._state(name, tenant)
+            digest.update(f"{name}\0{sha256}\n".encode())
+            waiting += sorted(brought, reverse=True)
+        return digest.hexdigest()
+
+    def check(self) -> list[Refusal]:
+        """Every refusal in every template of every root, the narrower scopes last."""
+        return [*_walk_check(self, self.shipped, ""), *_walk_check(self, self.user, "user_provisioning/")]
+
+    def name_template(self, text: str, extra: frozenset[str]) -> LoadedTemplate:
+        """A file name like `${mac}.cfg` as a template; raises TemplateError."""
+        found = self._names.get(text)
+        if found is None:
+            facts = check_template(text[:80], text, extra=extra)
+            if facts.refusals or facts.references or "\n" in text:
+                reason = facts.refusals[0].reason if facts.refusals else "a file name is one line without tags"
+                raise TemplateError(text[:80], 0, f"not usable as a file name: {reason}")
+            found = self._names[text] = LoadedTemplate(text, facts, _compile(text[:80], text), "")
+        return found
+
+    def _entry(self, name: str, tenant: str) -> _Entry:
+        for path, root in self._candidates(name, tenant):
+            try:
+                status = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as e:
+                raise TemplateError(name, 0, f"cannot be read: {e.strerror}") from None
+            stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev)
+            key = (str(path), name)
+            known = self._entries.get(key)
+            if known is None or known.stamp != stamp:
+                known = self._entries[key] = self._read(name, path, root, stamp)
+            return known
+        raise TemplateError(name, 0, "there is no such template; check the spelling or put the file into place")
+
+    def _candidates(self, name: str, tenant: str) -> Iterator[tuple[Path, Path]]:
+        if not is_template_name(name) or not (tenant == "" or _TENANT.fullmatch(tenant)):
+            raise TemplateError(name[:80], 0, "this is not the name of a template; write it like yealink/phone.cfg")
+        if tenant:
+            yield self.user / tenant / name, self.user / tenant
+        yield self.user / name, self.user
+        yield self.shipped / name, self.shipped
+
+    def _read(self, name: str, path: Path, root: Path, stamp: tuple[int, ...]) -> _Entry:
+        with self._lock:
+            sha256 = ""
+            try:
+                content = read_inside(name, path, root)
+                sha256 = hashlib.sha256(content).hexdigest()
+                return _Entry(stamp, sha256, _load(name, content, sha256), None)
+            except TemplateError as e:
+                return _Entry(stamp, sha256, None, e)
+
+    def _gather(self, name: str, tenant: str, above: tuple[str, ...], files: dict[str, LoadedTemplate]) -> None:
+        if name in files:
+            return
+        if len(above) >= MAX_LEVELS:
+            raise TemplateError(above[-1], 0, f"templates bring each other in more than {MAX_LEVELS} deep")
+        loaded = self.load(name, tenant)
+        files[name] = loaded
+        for reference in loaded.facts.references:
+            if reference.file in (*above, name):
+                raise TemplateError(name, reference.line, f"{reference.file} brings itself in again, in a circle")
+            try:
+                self._gather(reference.file, tenant, (*above, name), files)
+            except TemplateError as e:
+                if e.file != reference.file or e.line:
+                    raise
+                raise TemplateError(name, reference.line, f"{e.file}: {e.reason}") from None
+
+    def _state(self, name: str, tenant: str) -> tuple[str, set[str]]:
+        try:
+            entry = self._entry(name, tenant)
+        except TemplateError:
+            return "missing", set()
+        brought = {r.file for r in entry.loaded.facts.references} if entry.loaded else set()
+        return entry.sha256, brought
+
+
+def read_inside(name: str, path: Path, root: Path) -> bytes:
+    """The bytes of a regular file that lies inside `root` after symbolic links are followed; raises TemplateError."""
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(root.resolve(strict=True)):
+            raise TemplateError(name, 0, "a symbolic link leads out of the templates' folder; copy the file instead")
+        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as e:
+        raise TemplateError(name, 0, f"cannot be read: {e.strerror}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise TemplateError(name, 0, "is not a regular file")
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise TemplateError(name, 0, f"is larger than {_MAX_BYTES // 1024} KiB")
+    return content
+
+
+def read_text(name: str, content: bytes) -> str:
+    """The text of a template: UTF-8, line ends as LF; raises TemplateError."""
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as e:
+        line = content.count(b"\n", 0, e.start) + 1
+        raise TemplateError(name, line, "is not UTF-8; save the file in that encoding") from None
+
+
+def _load(name: str, content: bytes, sha256: str) -> LoadedTemplate:
+    text = read_text(name, content)
+    facts = check_template(name, text)
+    if facts.refusals:
+        first = facts.refusals[0]
+        raise TemplateError(name, first.line, first.reason)
+    return LoadedTemplate(name, facts, _compile(name, text), sha256)
+
+
+def _compile(name: str, text: str) -> Template:
+    try:
+        return Template(  # noqa: S702  the gate has seen it; Escaper escapes for its format
+            text=text,
+            uri=f"{name}#{hashlib.sha256(text.encode()).hexdigest()}",  # Mako finds lines of errors by it
+            lexer_cls=CompilingLexer,
+            default_filters=[],
+            strict_undefined=True,
+            cache_enabled=False,
+        )
+    except (MakoException, SyntaxError, ValueError, RecursionError) as e:
+        line: Any = getattr(e, "lineno", 0)
+        raise TemplateError(name, line or 0, "Mako cannot compile this template") from e
+
+
+def _check_bounds(files: dict[str, LoadedTemplate], name: str) -> None:
+    levels, loops, work = _bounds(files, name, {})
+    if levels > MAX_LEVELS:
+        raise TemplateError(name, 0, f"templates bring each other in {levels} deep; {MAX_LEVELS} are allowed")
+    if loops > MAX_LOOP_DEPTH:
+        raise TemplateError(name, 0, f"loops are nested {loops} deep through included templates; 2 are allowed")
+    if work > MAX_WORK:
+        raise TemplateError(name, 0, "the loops of this template and of those it includes would run too long")
+
+
+def _bounds(
+    files: dict[str, LoadedTemplate], name: str, known: dict[str, tuple[int, int, int]]
+) -> tuple[int, int, int]:
+    """Levels, depth of loops and work of one template with all that it brings in."""
+    if name not in known:
+        facts = files[name].facts
+        levels, loops, work = 0, facts.loops, facts.work
+        for reference in facts.references:
+            inner = _bounds(files, reference.file, known)
+            levels = max(levels, inner[0])
+            loops = max(loops, reference.loops + inner[1])
+            work = min(work + reference.times * inner[2], MAX_WORK + 1)
+        known[name] = (levels + 1, loops, work)
+    return known[name]
+
+
+def _walk_check(library: TemplateLibrary, root: Path, shown: str) -> Iterator[Refusal]:
+    for path in sorted(root.rglob("*")) if root.is_dir() else []:
+        name = path.relative_to(root).as_posix()
+        if not path.is_dir() and is_template(name):
+            yield from _check_file(library, path, root, name, shown)
+
+
+def is_template(name: str) -> bool:
+    """Is this file below a root of templates meant to be one? Models, notes and hidden files are not."""
+    parts = name.split("/")
+    hidden = any(part.startswith(".") for part in parts)
+    return not (hidden or "models.d" in parts or parts[-1] in ("models.txt", "README.md") or parts[-1].endswith("~"))
+
+
+def _check_file(library: TemplateLibrary, path: Path, root: Path, name: str, shown: str) -> Iterator[Refusal]:
+    try:
+        facts = check_template(name, read_text(name, read_inside(name, path, root)))
+    except TemplateError as e:
+        yield Refusal(shown + name, e.line, e.reason)
+        return
+    for refusal in facts.refusals:
+        yield Refusal(shown + name, refusal.line, refusal.reason)
+    tenant, _, rest = name.partition("/")
+    for reference in facts.references:
+        yield from _check_reference(library, reference, shown + name, tenant if shown and rest else "")
+
+
+def _check_reference(library: TemplateLibrary, reference: Reference, file: str, tenant: str) -> Iterator[Refusal]:
+    try:
+        library.closure(reference.file, tenant if _TENANT.fullmatch(tenant) else "")
+    except TemplateError as e:
+        yield Refusal(file, reference.line, str(e))
