@@ -1,0 +1,238 @@
+"""Files of a device: variables, lines, keys, formats, and errors that name template, line and variable."""
+
+import pytest
+
+from tests.webprov.rendering.conftest import make_context, make_model
+from webprov.enums import FileFormat
+from webprov.errors import TemplateError
+from webprov.phones.phonemodel import FileRule, SharedRule
+from webprov.rendering.render import render_device, render_directory, render_shared
+
+HEADER = "## format: keyvalue comment=# quote=none encoding=utf-8\n"
+
+
+def test_device_gets_its_file_with_lines_and_keys(write, library):
+    write("shipped/phone.cfg", HEADER + "server = ${REG_SERVER}\n${LINES}${KEYS}${OVERRIDE}")
+    write("shipped/line.cfg", "account.${LINE}.user = ${USERID}\naccount.${LINE}.label = ${LABEL}\n")
+    write("shipped/key.cfg", "key.${KEY}.value = ${KEY_VALUE}@${LINE}\n")
+    rule = FileRule("phone.cfg", "${mac}.cfg", "line.cfg", "key.cfg")
+
+    files = render_device(make_model(rule), make_context(OVERRIDE="x = <&${MAC}\n"), library, "acme")
+
+    assert [file.path for file in files] == ["805ec0123456.cfg"]
+    assert files[0].text == (
+        "server = pbx.acme.example\n"
+        "account.1.user = 201\naccount.1.label = Ada\naccount.3.user = 203\naccount.3.label = Ada\n"
+        "key.1.value = 202@2\n"
+        "x = <&${MAC}\n"
+    )
+    assert files[0].format is FileFormat.KEYVALUE
+    assert files[0].warnings == ()
+
+
+def test_files_come_referred_to_first_and_asked_for_first_last(write, library):
+    write("shipped/any.cfg", HEADER)
+    names = ["${mac}.boot", "${mac}.cfg", "extra-${mac}.cfg"]
+    model = make_model(*(FileRule("any.cfg", name) for name in names), boot=("${mac}.boot", "y0.cfg", "${mac}.cfg"))
+
+    files = render_device(model, make_context(), library, "acme")
+
+    assert [file.path for file in files] == ["extra-805ec0123456.cfg", "805ec0123456.cfg", "805ec0123456.boot"]
+
+
+def test_two_files_of_one_name_are_refused(write, library):
+    write("shipped/a.cfg", HEADER)
+    write("shipped/b.cfg", HEADER)
+    model = make_model(FileRule("a.cfg", "${MAC}.cfg"), FileRule("b.cfg", "${mac}.CFG"))
+
+    with pytest.raises(TemplateError, match=r"b\.cfg: writes .* as a\.cfg does"):
+        render_device(model, make_context(), library, "acme")
+
+
+def test_unknown_variable_is_named_with_template_line_and_neighbour(write, library):
+    write("shipped/phone.cfg", HEADER + "a = 1\nb = ${REG_SERVR}\n")
+
+    with pytest.raises(TemplateError) as caught:
+        render_device(make_model(FileRule("phone.cfg", "x.cfg")), make_context(), library, "acme")
+
+    assert (caught.value.file, caught.value.line) == ("phone.cfg", 3)
+    assert "REG_SERVR" in caught.value.reason
+    assert "nearest known name is REG_SERVER" in caught.value.reason
+
+
+def test_unknown_variable_in_an_included_template_names_that_template(write, library):
+    write("shipped/phone.cfg", HEADER + '<%include file="b/part.cfg"/>\n')
+    write("shipped/b/part.cfg", "x\ny = ${NOPE}\n")
+
+    with pytest.raises(TemplateError) as caught:
+        render_device(make_model(FileRule("phone.cfg", "x.cfg")), make_context(), library, "acme")
+
+    assert (caught.value.file, caught.value.line) == ("b/part.cfg", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a\n${10 // (LINE_COUNT - 2)}", "ZeroDivisionError"),
+        ("a\n${LINE_SLOTS[7].USERID}", "IndexError"),
+        ("a\n${int(REG_SERVER)}", "not a whole number"),
+        ('a\n${{"tls": 1}[REG_SERVER]}', "KeyError"),
+    ],
+)
+def test_trouble_at_run_time_names_template_and_line(render_text, text, reason):
+    with pytest.raises(TemplateError, match=reason) as caught:
+        render_text(HEADER + text)
+
+    assert (caught.value.file, caught.value.line) == ("phone.cfg", 3)
+
+
+def test_line_break_in_a_value_names_the_variable(render_text):
+    with pytest.raises(TemplateError, match="DEVICE_LABEL has a line break"):
+        render_text(HEADER + "label = ${DEVICE_LABEL}\n", DEVICE_LABEL="a\nserver = evil")
+
+
+def test_line_break_in_a_record_names_member_and_position(write, library):
+    context = make_context()
+    context.lines[2]["USERID"] = "a\rb"
+    write("shipped/phone.cfg", HEADER + "% for line in LINE_SLOTS:\n${line.USERID}\n% endfor\n")
+
+    with pytest.raises(TemplateError, match="USERID of number 3 in LINE_SLOTS"):
+        render_device(make_model(FileRule("phone.cfg", "x.cfg")), context, library, "acme")
+
+
+@pytest.mark.parametrize(
+    ("output", "text", "reason"),
+    [
+        ("a.xml", "<a>\n<b></a>", "broken at line 2"),
+        ("a.xml", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "DOCTYPE"),
+        ("a.xml", '<?xml version="1.0" encoding="ISO-8859-1"?><a>é</a>', "says encoding=iso-8859-1"),
+        ("a.json", '{"a": \n1,}', "broken at line 2"),
+    ],
+)
+def test_broken_xml_and_json_are_refused(render_text, output, text, reason):
+    with pytest.raises(TemplateError, match=reason):
+        render_text(text, output=output)
+
+
+def test_xml_value_stays_one_value(render_text):
+    file = render_text('<a b="${DEVICE_LABEL}">${DEVICE_LABEL}</a>', output="a.xml", DEVICE_LABEL="\"><x y='&'")
+
+    assert file.text == '<a b="&quot;&gt;&lt;x y=&#39;&amp;&#39;">&quot;&gt;&lt;x y=&#39;&amp;&#39;</a>'
+
+
+def test_filter_works_before_escaping(render_text):
+    file = render_text("<a>${DEVICE_LABEL | url}</a>", output="a.xml", DEVICE_LABEL="a&b c")
+
+    assert file.text == "<a>a%26b%20c</a>"
+
+
+def test_values_are_never_evaluated(render_text):
+    hostile = "${7*7} <% import os %> % for ## <%include file='x'/>"
+
+    file = render_text(HEADER + "label = ${DEVICE_LABEL}\n${OVERRIDE}", DEVICE_LABEL=hostile, OVERRIDE=hostile + "\n")
+
+    assert file.text == f"label = {hostile}\n{hostile}\n"
+
+
+def test_included_template_escapes_for_the_includer(write, library):
+    write("shipped/part", "${DEVICE_LABEL}")
+    write("shipped/a.xml", '<a><%include file="part"/></a>')
+    write("shipped/a.cfg", HEADER + 'x = <%include file="part"/>')
+    model = make_model(FileRule("a.xml", "a.xml"), FileRule("a.cfg", "a.cfg"))
+
+    files = {file.path: file.text for file in render_device(model, make_context(DEVICE_LABEL="<"), library, "acme")}
+
+    assert files == {"a.xml": "<a>&lt;</a>", "a.cfg": "x = <"}
+
+
+def test_inherited_template_fills_blocks_and_body(write, library):
+    write("shipped/base.cfg", 'head\n<%block name="sip">base</%block>\n${next.body()}tail')
+    write(
+        "shipped/phone.cfg", HEADER + '<%inherit file="base.cfg"/>\nmine ${MAC}\n<%block name="sip">own ${mac}</%block>'
+    )
+
+    file = render_device(make_model(FileRule("phone.cfg", "x.cfg")), make_context(), library, "acme")[0]
+
+    assert file.text.split() == ["head", "own", "805ec0123456", "mine", "805EC0123456", "tail"]
+
+
+def test_definitions_loops_and_tables_render(render_text):
+    text = (
+        HEADER + '<%def name="row()">codec ${CODECS}\n</%def>\n'
+        "% for codec in words(CODECS):\n${loop.index}=${codec.upper()}\n% endfor\n"
+        '% for name, number in [("a", 1), ("b", 2)]:\n${name}${number + 1}\n% endfor\n'
+        '${{"udp": 0, "tls": 2}.get(REG_SERVER, 9)} ${utc_offset(TZ_OFFSET)}\n${row()}'
+    )
+
+    assert render_text(text).text == "\n0=PCMU\n1=G722\na2\nb3\n9 +1\ncodec pcmu g722\n"
+
+
+def test_character_that_the_encoding_lacks_is_a_warning_with_the_name(render_text):
+    file = render_text("## format: keyvalue encoding=iso-8859-1\nlabel = ${DEVICE_LABEL}\n", DEVICE_LABEL="Zoë 山")
+
+    assert file.content == b"label = Zo\xeb ?\n"
+    assert file.warnings == ("DEVICE_LABEL: characters that iso-8859-1 lacks became “?”",)
+
+
+def test_file_without_format_line_is_text_with_a_warning(render_text):
+    assert render_text("a").warnings == ("phone.cfg has no format line; it is taken for plain text",)
+
+
+def test_output_of_more_than_4_mib_is_refused(write, library):
+    write(
+        "shipped/phone.cfg",
+        HEADER + "% for a in LINE_SLOTS:\n% for b in LINE_SLOTS:\n${DEVICE_LABEL}\n% endfor\n% endfor\n",
+    )
+    context = make_context(DEVICE_LABEL="x" * 500_000)
+
+    with pytest.raises(TemplateError, match="larger than 4 MiB"):
+        render_device(make_model(FileRule("phone.cfg", "x.cfg")), context, library, "acme")
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["../x", "a/../x", "/x", "a//b", ".x", "CONTACTS/x", "firmware-a/x", "${DEVICE_LABEL}", "a\\b", "", "a/ b"],
+)
+def test_output_names_that_leave_the_folder_are_refused(render_text, output):
+    with pytest.raises(TemplateError):
+        render_text(HEADER, output=output, DEVICE_LABEL="../../etc/passwd")
+
+
+def test_output_name_may_use_set_values(write, library):
+    write("shipped/phone.cfg", HEADER)
+    model = make_model(FileRule("phone.cfg", "y${set_COMMON}-${mac[6:]}.cfg"), sets={"COMMON": "096"})
+
+    assert render_device(model, make_context(), library, "acme")[0].path == "y096-123456.cfg"
+
+
+def test_shared_file_sees_settings_and_its_own_sets(write, library):
+    write("shipped/common.cfg", HEADER + "s = ${REG_SERVER}\nt = ${SIP_TRANSPORT}\n")
+    rule = SharedRule("common.cfg", "y000.cfg", "_yealink-t5", {"SIP_TRANSPORT": "udp"})
+
+    file = render_shared(rule, make_context(), library)
+
+    assert (file.path, file.owner, file.text) == ("y000.cfg", "_yealink-t5", "s = pbx.acme.example\nt = udp\n")
+
+
+def test_shared_file_refuses_a_device_variable(write, library):
+    write("shipped/common.cfg", HEADER + "a\nm = ${MAC}\n")
+
+    with pytest.raises(TemplateError, match="MAC belongs to one device") as caught:
+        render_shared(SharedRule("common.cfg", "y000.cfg", "_yealink-t5"), make_context(), library)
+
+    assert caught.value.line == 3
+
+
+def test_directory_sees_contacts(write, library):
+    write("shipped/d.xml", '<d>\n% for c in CONTACTS:\n<c n="${c.NAME}">${c.WORK}</c>\n% endfor\n</d>')
+    contacts = [{"NAME": "Bob & Co", "WORK": "202"}]
+
+    file = render_directory(FileRule("d.xml", "yealink.xml"), {"TENANT": "acme"}, contacts, library, "acme")
+
+    assert (file.path, file.text) == ("yealink.xml", '<d>\n<c n="Bob &amp; Co">202</c>\n</d>')
+
+
+def test_rendering_twice_gives_the_same_bytes(render_text):
+    text = HEADER + "% for line in LINE_SLOTS:\n${line.USERID}\n% endfor\n"
+
+    assert render_text(text) == render_text(text)
