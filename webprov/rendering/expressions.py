@@ -7,11 +7,19 @@ import ast
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from webprov.rendering.functions import FUNCTIONS, METHODS
-from webprov.rendering.names import BUILT_IN_NAMES, COLLECTIONS, RAW_NAMES, RESERVED_NAMES, SET_NAMES, WHOLE_NUMBERS
+from webprov.rendering.names import (
+    BUILT_IN_NAMES,
+    COLLECTIONS,
+    RAW_NAMES,
+    RESERVED_NAMES,
+    SET_NAMES,
+    SET_PREFIX,
+    WHOLE_NUMBERS,
+)
 
 MAX_NODES = 300
 MAX_DEPTH = 40
@@ -58,14 +66,6 @@ _SCALARS = frozenset({"text", "number", "truth", "value"})
 
 
 @dataclass
-class Scope:
-    """What an expression may use at its place, besides variables and functions."""
-
-    loops: Mapping[str, Kind] = field(default_factory=dict)
-    extra: frozenset[str] = frozenset()  # further names of variables
-
-
-@dataclass
 class Expression:
     """An expression that may stand in a template: its kind and the variables that it uses."""
 
@@ -74,10 +74,10 @@ class Expression:
     names: frozenset[str]
 
 
-def check_expression(text: str, scope: Scope) -> Expression:
-    """Check one expression; raises Refused."""
+def check_expression(text: str, loops: Mapping[str, Kind]) -> Expression:
+    """Check one expression where these variables of loops can be seen; raises Refused."""
     tree = parse_expression(text)
-    checker = _Checker(scope)
+    checker = _Checker(loops)
     kind = checker.kind(tree)
     return Expression(tree, kind, frozenset(checker.names))
 
@@ -115,8 +115,8 @@ def _check_size(tree: ast.expr) -> None:
 class _Checker:
     """Walks one expression; every method returns the kind of its node or raises Refused."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+    def __init__(self, loops: Mapping[str, Kind]) -> None:
+        self.loops = loops
         self.names: set[str] = set()
         self.growth = 1
         self._known: dict[type[ast.AST], Callable[[Any], Kind]] = {
@@ -163,8 +163,8 @@ class _Checker:
 
     def _name(self, node: ast.Name) -> Kind:
         name = node.id
-        if name in self.scope.loops:
-            return self.scope.loops[name]
+        if name in self.loops:
+            return self.loops[name]
         if name in COLLECTIONS:
             self.names.add(name)
             return Kind("collection", of=name)
@@ -174,14 +174,16 @@ class _Checker:
         return RAW if name in RAW_NAMES else _kind_of(name)
 
     def _is_variable(self, name: str) -> bool:
-        if name in _VARIABLES or name in self.scope.extra:
+        if name in _VARIABLES:
             return True
-        return bool(_CUSTOM.fullmatch(name)) and "__" not in name and name not in RESERVED_NAMES
+        return (
+            bool(_CUSTOM.fullmatch(name.removeprefix(SET_PREFIX))) and "__" not in name and name not in RESERVED_NAMES
+        )
 
     def _unknown(self, name: str) -> str:
         if name in FUNCTIONS:
             return f"{name} is a function: write {FUNCTIONS[name].usage}"
-        known = {*_VARIABLES, *SET_NAMES, *FUNCTIONS, *self.scope.loops, *self.scope.extra}
+        known = {*_VARIABLES, *SET_NAMES, *FUNCTIONS, *self.loops}
         nearest = nearest_name(name, known)
         return f"unknown name {name}" + (f"; the nearest known name is {nearest}" if nearest else "")
 

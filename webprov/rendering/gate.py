@@ -10,10 +10,11 @@ from mako.exceptions import MakoException
 
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import Refusal
-from webprov.rendering.expressions import LOOP, Kind, Refused, Scope, check_expression, nearest_name
+from webprov.rendering.expressions import LOOP, Kind, Refused, check_expression, nearest_name
 from webprov.rendering.formats import OutputFormat, read_format
 from webprov.rendering.functions import FILTERS, FUNCTIONS
 from webprov.rendering.mako_lexer import PlainLexer, control_expression
+from webprov.rendering.names import SET_PREFIX
 
 MAX_CHARACTERS = 131_072
 MAX_LOOP_DEPTH = 2
@@ -125,15 +126,15 @@ class TemplateFacts:
     refusals: tuple[Refusal, ...] = ()
 
 
-def check_template(file: str, text: str, *, extra: frozenset[str] = frozenset()) -> TemplateFacts:
-    """Check the text of a template without running anything; `extra` are names known besides the vocabulary."""
+def check_template(file: str, text: str) -> TemplateFacts:
+    """Check the text of a template without running anything."""
     try:
         _check_text(file, text)
         output = read_format(file, text)
         tree = _parse(file, text)
     except TemplateError as e:
         return TemplateFacts(file, refusals=(Refusal(file, e.line, e.reason),))
-    gate = _Gate(file, extra)
+    gate = _Gate(file)
     gate.check(tree)
     return replace(gate.facts(), format=output)
 
@@ -190,9 +191,8 @@ class _Frame:
 
 
 class _Gate:
-    def __init__(self, file: str, extra: frozenset[str]) -> None:
+    def __init__(self, file: str) -> None:
         self.file = file
-        self.extra = extra
         self.refusals: list[Refusal] = []
         self.names: dict[str, int] = {}
         self.units: dict[str, _Unit] = {"": _Unit()}
@@ -264,7 +264,7 @@ class _Gate:
     def _name_problem(self, name: str) -> str:
         if not _NAME.fullmatch(name) or "__" in name:
             return f"“{name[:40]}” cannot be a name here: lower-case letters, digits and single underscores"
-        if name in _MAKO_NAMES or name in FUNCTIONS or name in FILTERS or name in self.extra:
+        if name in _MAKO_NAMES or name in FUNCTIONS or name in FILTERS or name.startswith(SET_PREFIX):
             return f"{name} has a meaning of its own; choose another name"
         return ""
 
@@ -331,7 +331,7 @@ class _Gate:
 
     def _checked(self, text: str, line: int) -> Kind:
         variables = {name: kind for frame in self.frames for name, kind in frame.variables.items()}
-        found = check_expression(text, Scope(variables, self.extra))
+        found = check_expression(text, variables)
         for name in sorted(found.names):
             self.names.setdefault(name, line)
         return found.kind

@@ -119,11 +119,11 @@ class TemplateLibrary:
         """Every refusal in every template of every root, the narrower scopes last."""
         return [*_walk_check(self, self.shipped, ""), *_walk_check(self, self.user, "user_provisioning/")]
 
-    def name_template(self, text: str, extra: frozenset[str]) -> LoadedTemplate:
+    def name_template(self, text: str) -> LoadedTemplate:
         """A file name like `${mac}.cfg` as a template; raises TemplateError."""
         found = self._names.get(text)
         if found is None:
-            facts = check_template(text[:80], text, extra=extra)
+            facts = check_template(text[:80], text)
             if facts.refusals or facts.references or "\n" in text:
                 reason = facts.refusals[0].reason if facts.refusals else "a file name is one line without tags"
                 raise TemplateError(text[:80], 0, f"not usable as a file name: {reason}")

@@ -19,8 +19,7 @@ def output_path(output: str, values: Mapping[str, Any], library: TemplateLibrary
     if "${" not in output and "%" not in output and "\\" not in output and "<" not in output:
         path = output
     else:
-        extra = frozenset(name for name in values if name.startswith("set_"))
-        loaded = library.name_template(output, extra)
+        loaded = library.name_template(output)
         closure = Closure((loaded,), dict.fromkeys(loaded.facts.names, (output, 0)))
         path = run(closure, {**values, **CALLS}, Escaper(OutputFormat()), View(library, ""))
     problem = path_problem(path)

@@ -29,7 +29,7 @@ def render_device(
 
     Raises TemplateError with template, line and reason; then nothing of the device may be written.
     """
-    device = _Device(model, context, library, tenant)
+    device = _Device(context, library, tenant)
     files = [device.file(rule) for rule in model.files]
     seen: dict[str, str] = {}
     for file in files:
@@ -48,7 +48,7 @@ def render_shared(rule: SharedRule, context: TemplateContext, library: TemplateL
         reason = f"{name} belongs to one device, and this file is shared by many; use it in the per-MAC file"
         raise TemplateError(file, line, reason)
     path = output_path(rule.output, {}, library)
-    data = {**rule.sets, **context.values, **CALLS}
+    data = {**context.values, **CALLS}
     return _finish(path, closure, data, library, "", owner=rule.owner)
 
 
@@ -68,18 +68,17 @@ def render_directory(
 class _Device:
     """The rendering of one device; what its files have in common is prepared once."""
 
-    def __init__(self, model: PhoneModel, context: TemplateContext, library: TemplateLibrary, tenant: str) -> None:
+    def __init__(self, context: TemplateContext, library: TemplateLibrary, tenant: str) -> None:
         self.context = context
         self.library = library
         self.tenant = tenant
-        self.sets = {f"set_{name}": value for name, value in model.sets.items()}
         self.values: dict[str, Any] = {**context.values, **CALLS}
         self.values["OVERRIDE"] = Raw(self.values.get("OVERRIDE", ""))
         self.slots: dict[str, list[SimpleNamespace]] = {}
 
     def path(self, output: str) -> str:
         """The name of a file: `${mac}.cfg` filled in and checked."""
-        return output_path(output, {**self.context.values, **self.sets}, self.library)
+        return output_path(output, self.context.values, self.library)
 
     def file(self, rule: FileRule) -> RenderedFile:
         """One file of the device, with its lines and keys."""

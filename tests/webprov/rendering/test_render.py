@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.webprov.rendering.conftest import make_context, make_model
+from tests.webprov.rendering.builders import make_context, make_model
 from webprov.enums import FileFormat
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import FileRule, SharedRule
@@ -200,16 +200,16 @@ def test_output_names_that_leave_the_folder_are_refused(render_text, output):
 
 def test_output_name_may_use_set_values(write, library):
     write("shipped/phone.cfg", HEADER)
-    model = make_model(FileRule("phone.cfg", "y${set_COMMON}-${mac[6:]}.cfg"), sets={"COMMON": "096"})
+    model = make_model(FileRule("phone.cfg", "y${set_COMMON}-${mac[6:]}.cfg"))
 
-    assert render_device(model, make_context(), library, "acme")[0].path == "y096-123456.cfg"
+    assert render_device(model, make_context(set_COMMON="096"), library, "acme")[0].path == "y096-123456.cfg"
 
 
 def test_shared_file_sees_settings_and_its_own_sets(write, library):
     write("shipped/common.cfg", HEADER + "s = ${REG_SERVER}\nt = ${SIP_TRANSPORT}\n")
-    rule = SharedRule("common.cfg", "y000.cfg", "_yealink-t5", {"SIP_TRANSPORT": "udp"})
+    rule = SharedRule("common.cfg", "y000.cfg", "_yealink-t5")
 
-    file = render_shared(rule, make_context(), library)
+    file = render_shared(rule, make_context(SIP_TRANSPORT="udp"), library)
 
     assert (file.path, file.owner, file.text) == ("y000.cfg", "_yealink-t5", "s = pbx.acme.example\nt = udp\n")
 
