@@ -49,7 +49,7 @@ class Base(DeclarativeBase):
 
 
 class Counter(Base):
-    """A version that only grows: `settings`, `variables` (global ones), `files` (what phones may fetch)."""
+    """A version that only grows: `settings`, `variables` (global ones), `files` (what phones may fetch), `lockouts`."""
 
     __tablename__ = "counters"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -286,6 +286,31 @@ class FetchRecord(Base):
     reason: Mapped[str] = mapped_column(default="")
     size: Mapped[int] = mapped_column(default=0)
     revision: Mapped[int] = mapped_column(default=0)
+
+
+class GuessRecord(Base):
+    """What one source (IPv4 address, IPv6 /64) guessed lately over all processes, and until when it is out (spec 8).
+
+    `tries` maps what was tried to when; `until` and those times are seconds of the monotonic clock of `boot`,
+    so that a clock set wrong neither locks nor frees anybody.
+    """
+
+    __tablename__ = "guesses"
+    boot: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    tries: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    until: Mapped[int] = mapped_column(default=0)
+    times: Mapped[int] = mapped_column(default=0)  # how often it was out already
+    seen_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+
+
+class KnownSource(Base):
+    """A source from which a known device fetched; for a day it may guess ten times as often (spec 8)."""
+
+    __tablename__ = "known_sources"
+    source: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class ChangeRecord(Base):
