@@ -1,0 +1,120 @@
+"""Devices and files as provisioning leaves them, and a client that asks for them over real sockets."""
+
+import base64
+import http.client
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from sqlalchemy import select
+
+from webprov.serving.fetching import Fetching
+from webprov.store.database import bump, writing
+from webprov.store.instance import Instance
+from webprov.store.models import Device, FetchRecord, RenderedFileRecord, Tenant
+from webprov.store.settings import ProvisioningSettings, load_settings, store_settings
+
+MAC = "805EC0123456"
+
+
+class Fleet:
+    """Writes what provisioning would: rows, files on disk, the counter `files`."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.root = instance.config.provisioning_dir
+
+    def add_device(self, mac: str = MAC, *, enabled: bool = True, revision: int = 1) -> int:
+        with self.instance.sessions() as session, writing(session):
+            tenant = session.scalar(select(Tenant)) or Tenant(name="acme")
+            device = Device(mac=mac, tenant=tenant, model="yealink-t54w", enabled=enabled, revision=revision)
+            session.add(device)
+            session.flush()
+            return device.id
+
+    def add_file(self, path: str, content: bytes = b"#hello\n", *, device_id: int | None = None, segment: str = ""):
+        file = self.root / segment / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        record = RenderedFileRecord(
+            device_id=device_id,
+            path=path,
+            path_key=path.casefold(),
+            segment=segment,
+            sha256=sha256(content).hexdigest(),
+            size=len(content),
+            masked=b"",
+        )
+        with self.instance.sessions() as session, writing(session):
+            session.add(record)
+            bump(session, "files")
+        return file
+
+    def add_phone(self, mac: str = MAC, content: bytes = b"#hello\n") -> int:
+        device_id = self.add_device(mac)
+        self.add_file(f"{mac.lower()}.cfg", content, device_id=device_id)
+        return device_id
+
+    def change(self, **values: object) -> None:
+        with self.instance.sessions() as session, writing(session):
+            store_settings(session, replace(load_settings(session), **values), by="")
+            bump(session, "settings")
+
+    @property
+    def settings(self) -> ProvisioningSettings:
+        with self.instance.sessions() as session:
+            return load_settings(session)
+
+    def fetches(self) -> list[FetchRecord]:
+        with self.instance.sessions() as session:
+            return list(session.scalars(select(FetchRecord).order_by(FetchRecord.id)))
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+    @property
+    def constant(self) -> tuple[object, ...]:
+        """All that must be equal between answers that must not be told apart: no date, no nonce."""
+        kept = [(key, value.partition("nonce=")[0]) for key, value in self.headers if key != "Date"]
+        return self.status, tuple(kept), self.body
+
+
+@dataclass
+class Phones:
+    """A running HTTP listener and a client for it; `source` is the loopback address that the client calls from."""
+
+    port: int
+    fetching: Fetching
+    fleet: Fleet
+    source: str = "127.0.0.1"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def basic(self) -> str:
+        settings = self.fleet.settings
+        return basic(settings.http_user, settings.http_password)
+
+    def ask(self, path: str, *, method: str = "GET", login: str | None = "right", source: str = "", **headers: str):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, 5, source_address=(source or self.source, 0))
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if login is not None:
+            sent["Authorization"] = self.basic if login == "right" else login
+        connection.request(method, path, headers=sent)
+        response = connection.getresponse()
+        answer = Answer(response.status, response.getheaders(), response.read())
+        connection.close()
+        return answer
+
+    def settle(self) -> list[FetchRecord]:
+        self.fetching.log.settle(5)
+        return self.fleet.fetches()
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

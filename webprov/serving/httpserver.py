@@ -1,0 +1,125 @@
+"""waitress as phones need it: bounded in connections, time and bytes, so that slow clients starve nobody (RL-01).
+
+waitress by itself lets a client take for ever over its headers as long as a byte comes now and then. Here a request has
+15 s for its headers and 60 s for its body, counted from its first byte, and one address may hold 512 connections.
+"""
+
+import logging
+import resource
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+
+HEADER_SECONDS = 15
+BODY_SECONDS = 60
+IDLE_SECONDS = 15
+CONNECTIONS_PER_SOURCE = 512
+CONNECTIONS = 4_000
+HEADER_BYTES = 16 * 1024
+BODY_BYTES = 64 * 1024
+
+
+class PhoneChannel(HTTPChannel):  # type: ignore[misc]
+    """One connection that knows when its unfinished request began."""
+
+    began = 0.0
+
+    def __init__(self, server: "PhoneServer", sock: socket.socket, addr: Any, *args: Any, **kwargs: Any) -> None:
+        self.source = addr[0]
+        super().__init__(server, sock, addr, *args, **kwargs)
+
+    def received(self, data: bytes) -> Any:
+        """Take bytes; the first of a request starts its time."""
+        if self.request is None:
+            self.began = time.monotonic()
+        return super().received(data)
+
+    def add_channel(self, map: Any = None) -> None:
+        """Enter the connection into the server's count per address."""
+        super().add_channel(map)
+        self.server.per_source[self.source] += 1
+
+    def del_channel(self, map: Any = None) -> None:
+        """Take it out again."""
+        super().del_channel(map)
+        self.server.per_source[self.source] -= 1
+        if not self.server.per_source[self.source]:
+            del self.server.per_source[self.source]
+
+    def is_late(self, now: float) -> bool:
+        """Whether the request being received has used up its time (`now`: monotonic seconds)."""
+        request = self.request
+        if request is None or self.requests:
+            return False
+        return bool(now - self.began > (BODY_SECONDS if request.headers_finished else HEADER_SECONDS))
+
+
+class PhoneServer(TcpWSGIServer):  # type: ignore[misc]
+    """Serves one socket; refuses more connections from an address than it may hold, and ends late requests."""
+
+    channel_class = PhoneChannel
+
+    def __init__(self, *args: Any, unlimited: Callable[[str], bool], **kwargs: Any) -> None:
+        self.per_source: Counter[str] = Counter()
+        self._unlimited = unlimited
+        super().__init__(*args, **kwargs)
+
+    def accept(self) -> Any:
+        """The next connection, or None where its address holds too many."""
+        accepted = super().accept()
+        if accepted is None:
+            return None
+        connection, address = accepted
+        if self.per_source[address[0]] >= CONNECTIONS_PER_SOURCE and not self._unlimited(address[0]):
+            connection.close()
+            return None
+        return accepted
+
+    def maintenance(self, now: float) -> None:
+        """Close what is idle (waitress), and what is late."""
+        super().maintenance(now)
+        clock = time.monotonic()
+        for channel in self.active_channels.values():
+            if channel.is_late(clock):
+                channel.will_close = True
+
+
+def make_server(application: Any, listener: socket.socket, unlimited: Callable[[str], bool]) -> PhoneServer:
+    """A server for an already bound socket; `run()` it, a SystemExit ends it.
+
+    `unlimited` says for which addresses (trusted proxies) the limit per address does not hold.
+    """
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a storm fills the queue: normal, and costly to log
+    _allow_open_files()
+    adjustments = Adjustments(
+        sockets=[listener],
+        threads=4,
+        ident="webprov",
+        backlog=2_048,
+        connection_limit=CONNECTIONS,
+        channel_timeout=IDLE_SECONDS,
+        cleanup_interval=2,
+        asyncore_use_poll=True,
+        clear_untrusted_proxy_headers=False,  # serving.sources decides whom to believe
+        max_request_header_size=HEADER_BYTES,
+        max_request_body_size=BODY_BYTES,
+    )
+    where = (listener.family, listener.type, listener.proto, listener.getsockname())
+    return PhoneServer(
+        application, {}, _sock=listener, adj=adjustments, sockinfo=where, bind_socket=False, unlimited=unlimited
+    )
+
+
+def _allow_open_files() -> None:
+    """As many open files as the system lets us have, up to what our connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + 500
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
