@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 from webprov.enums import Protocol
 from webprov.errors import InvalidValue
 from webprov.phones.inheritance import Inheritance, Refused, Resolved, Stated
-from webprov.phones.maps import join_maps, map_digest
 from webprov.phones.modelkeys import (
     model_segment,
     read_boot,
@@ -27,17 +26,12 @@ _NOT_IN_FINGERPRINT = {"scope", "tenant", "source", "translation", "fingerprint"
 
 
 class ModelBuilder:
-    """Builds models as one tenant (or nobody in particular) sees them.
+    """Builds models as one tenant (or nobody in particular) sees them."""
 
-    `untenanted` is the view without a tenant's layer: shared files lie in one folder for all tenants.
-    """
-
-    def __init__(self, view: Inheritance, untenanted: Inheritance, tenant: str, exists: TemplateExists) -> None:
+    def __init__(self, view: Inheritance, tenant: str, exists: TemplateExists) -> None:
         self._view = view
-        self._untenanted = untenanted
         self._tenant = tenant
         self._exists = exists
-        self._maps: dict[str, tuple[TranslationMap, str]] = {}
 
     def build(self, key: str) -> PhoneModel:
         """The model of that name; raises Refused with the line that forbids it."""
@@ -80,17 +74,14 @@ class ModelBuilder:
 
     def _translation(self, stated: Stated | None) -> tuple[TranslationMap, str]:
         name = stated.text if stated else ""
-        if name not in self._maps:
-            layers = self._view.maps(name)
-            broken = next((layer.broken for layer in layers if layer.broken), None)
-            if stated and name and not layers:
-                raise Refused(stated.file, stated.line, f"There is no map {name}. Add models.d/maps/{name}.ini.")
-            if stated and broken:
-                where = f"{broken.file}, line {broken.line}" if broken.line else broken.file
-                raise Refused(stated.file, stated.line, f"The map {name} cannot be used ({where}). Correct that first.")
-            translation = join_maps(name, layers)
-            self._maps[name] = translation, map_digest(translation)
-        return self._maps[name]
+        layers = self._view.maps(name)
+        broken = next((layer.broken for layer in layers if layer.broken), None)
+        if stated and name and not layers:
+            raise Refused(stated.file, stated.line, f"There is no map {name}. Add models.d/maps/{name}.ini.")
+        if stated and broken:
+            where = f"{broken.file}, line {broken.line}" if broken.line else broken.file
+            raise Refused(stated.file, stated.line, f"The map {name} cannot be used ({where}). Correct that first.")
+        return self._view.translation(name)
 
     def _shared_rules(self, resolved: Resolved) -> tuple[SharedRule, ...]:
         rules: dict[str, SharedRule] = {}
@@ -102,7 +93,7 @@ class ModelBuilder:
                 raise Refused(stated.file, stated.line, str(e)) from e
             if output.casefold() in rules:
                 raise Refused(stated.file, stated.line, f"Two shared files are called {output}. Rename one.")
-            sets = self._untenanted.resolve(stated.section).sets()
+            sets = self._view.untenanted.resolve(stated.section).sets()  # they lie in one folder for all tenants
             rules[output.casefold()] = SharedRule(template, output, stated.section, sets)
         return tuple(rules.values())
 

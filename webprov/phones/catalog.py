@@ -10,8 +10,6 @@ from webprov.phones.layers import Layer, read_layers
 from webprov.phones.modelkeys import model_segment
 from webprov.phones.phonemodel import PhoneModel, Refusal, Scope, SharedRule
 
-Stamp = tuple[tuple[str, int, int, int], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -70,12 +68,13 @@ class _Loader:
     def catalog(self) -> Catalog:
         wide = tuple(layer for layer in self._layers if not layer.tenant)
         common_view = Inheritance(wide)
-        common = self._build(common_view, common_view, "", common_view.names())
+        common = self._build(common_view, "", common_view.names())
         tenants = {}
         for layer in self._layers:
             if layer.tenant:
-                view = Inheritance((*wide, layer))
-                tenants[layer.tenant] = self._build(view, common_view, layer.tenant, _touched(view, layer))
+                view = Inheritance((layer,), common_view)
+                touched = [name for name in view.names() if view.touches(name)]
+                tenants[layer.tenant] = self._build(view, layer.tenant, touched)
         return Catalog(
             {key: model for key, model in common.items() if model},
             tenants,
@@ -84,10 +83,8 @@ class _Loader:
             self._answers,
         )
 
-    def _build(
-        self, view: Inheritance, common: Inheritance, tenant: str, names: Iterable[str]
-    ) -> dict[str, PhoneModel | None]:
-        builder = ModelBuilder(view, common, tenant, self._exists)
+    def _build(self, view: Inheritance, tenant: str, names: Iterable[str]) -> dict[str, PhoneModel | None]:
+        builder = ModelBuilder(view, tenant, self._exists)
         models: dict[str, PhoneModel | None] = {}
         for key in names:
             if key.startswith("_"):
@@ -124,19 +121,6 @@ class _Loader:
         if (name, tenant) not in self._answers:
             self._answers[name, tenant] = self._ask(name, tenant)
         return self._answers[name, tenant]
-
-
-def _touched(view: Inheritance, layer: Layer) -> list[str]:
-    """The models that a tenant's own sections or maps may change."""
-
-    def is_touched(name: str) -> bool:
-        try:
-            resolved = view.resolve(name)
-        except Refused:
-            return True
-        return any(part in layer.sections for part in resolved.chain) or resolved.text("translation_map") in layer.maps
-
-    return [name for name in view.names() if is_touched(name)]
 
 
 def _origins(layers: Iterable[Layer]) -> dict[str, tuple[Origin, ...]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from webprov.errors import WebprovError
 from webprov.phones.inifile import Section
 from webprov.phones.layers import Layer
-from webprov.phones.maps import MapLayer
+from webprov.phones.maps import MapLayer, join_maps, map_digest
+from webprov.phones.phonemodel import TranslationMap
 
 _DEEPEST = 20
 
@@ -49,11 +50,22 @@ class Resolved:
 
 
 class Inheritance:
-    """Sections and maps as one tenant (or nobody in particular) sees them: `layers` from wide to narrow."""
+    """Sections and maps as somebody sees them: `layers` from wide to narrow, behind those of a `wider` view.
 
-    def __init__(self, layers: tuple[Layer, ...]) -> None:
-        self._layers = layers
+    The wider view of a tenant's is that of no tenant in particular; what the tenant leaves alone is taken from there.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...], wider: "Inheritance | None" = None) -> None:
+        self._wider = wider
+        self._own = layers
+        self._layers: tuple[Layer, ...] = (*(wider._layers if wider else ()), *layers)
         self._resolved: dict[str, Resolved] = {}
+        self._translations: dict[str, tuple[TranslationMap, str]] = {}
+
+    @property
+    def untenanted(self) -> "Inheritance":
+        """The view of no tenant in particular."""
+        return self._wider or self
 
     def names(self) -> list[str]:
         """All section names, in the order of scopes and files."""
@@ -68,24 +80,58 @@ class Inheritance:
         return tuple(layer.maps[name] for layer in self._layers if name in layer.maps)
 
     def narrowest(self, name: str) -> Layer:
-        """The layer that has the last word on this section."""
+        """The layer that has the last word on an existing section."""
         return next(layer for layer in reversed(self._layers) if name in layer.sections)
+
+    def translation(self, name: str) -> tuple[TranslationMap, str]:
+        """The map of that name, joined through the scopes, and its digest; empty where there is none."""
+        if self._wider and not any(name in layer.maps for layer in self._own):
+            return self._wider.translation(name)
+        if name not in self._translations:
+            translation = join_maps(name, self.maps(name))
+            self._translations[name] = translation, map_digest(translation)
+        return self._translations[name]
 
     def resolve(self, name: str) -> Resolved:
         """The section with everything it inherits; raises Refused."""
         return self._resolve(name, ())
 
+    def touches(self, name: str) -> bool:
+        """May this model differ from that of the wider view?"""
+        try:
+            resolved = self.resolve(name)
+        except Refused:
+            return True
+        used = resolved.text("translation_map")
+        return self._names_any(resolved.chain) or any(used in layer.maps for layer in self._own)
+
+    def _names_any(self, chain: tuple[str, ...]) -> bool:
+        return any(not layer.sections.keys().isdisjoint(chain) for layer in self._own)
+
     def _resolve(self, name: str, below: tuple[str, ...]) -> Resolved:
         if name not in self._resolved:
-            own = {
-                key: Stated(statement.text, statement.file, statement.line, name)
-                for section in self.sections(name)
-                for key, statement in section.values.items()
-            }
-            extends = own.pop("extends", None)
-            parent = self._parent(extends, (*below, name)) if extends and extends.text else Resolved({}, ())
-            self._resolved[name] = Resolved({**parent.values, **own}, (name, *parent.chain))
+            self._resolved[name] = self._from_wider(name) or self._join(name, below)
         return self._resolved[name]
+
+    def _from_wider(self, name: str) -> Resolved | None:
+        """What the wider view makes of it, where the own layers do not touch it."""
+        if not self._wider or not self._wider.sections(name):
+            return None
+        try:
+            resolved = self._wider.resolve(name)
+        except Refused:
+            return None
+        return None if self._names_any(resolved.chain) else resolved
+
+    def _join(self, name: str, below: tuple[str, ...]) -> Resolved:
+        own = {
+            key: Stated(statement.text, statement.file, statement.line, name)
+            for section in self.sections(name)
+            for key, statement in section.values.items()
+        }
+        extends = own.pop("extends", None)
+        parent = self._parent(extends, (*below, name)) if extends and extends.text else Resolved({}, ())
+        return Resolved({**parent.values, **own}, (name, *parent.chain))
 
     def _parent(self, extends: Stated, below: tuple[str, ...]) -> Resolved:
         name = extends.text

@@ -13,6 +13,7 @@ from webprov.errors import WebprovError
 from webprov.phones.phonemodel import Refusal
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+_MOST_SECTIONS = 5000
 
 _HEADER = re.compile(r"\[([^\[\]]*)\]\s*(?:[;#].*)?")
 _INLINE_COMMENT = re.compile(r"(?:^|\s);.*")
@@ -68,6 +69,9 @@ def read_ini(path: Path, shown: str, *, verbatim: frozenset[str] = frozenset()) 
     except WebprovError as e:
         return IniFile(refusals=(Refusal(shown, 0, str(e)),))
     starts = [index for index, line in enumerate(lines) if line.startswith("[")]
+    if len(starts) > _MOST_SECTIONS:
+        reason = f"The file has more than {_MOST_SECTIONS} sections. Split it into smaller ones."
+        return IniFile(refusals=(Refusal(shown, 0, reason),))
     bounds = pairwise([*starts, len(lines)])
     sections = tuple(_read_section(shown, start + 1, lines[start:end], verbatim) for start, end in bounds)
     return IniFile(sections, tuple(_before_sections(shown, lines[: starts[0] if starts else len(lines)])))

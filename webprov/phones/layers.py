@@ -1,5 +1,6 @@
 """The scopes of `models.d/` as read from disk: shipped, global, one per tenant (spec 4)."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,21 +26,24 @@ class Layer:
 
 def read_layers(models_dir: Path, user_dir: Path) -> list[Layer]:
     """The shipped layer, the global one, then one for each tenant that has models, by name; never raises."""
+    found = _scan_user(user_dir, user_dir.name)
+    tenants = _tenants(user_dir, found.refusals)
     layers = [
         _read_layer(Scope.SHIPPED, "", _scan(models_dir, models_dir.name, needed=True)),
-        _read_layer(Scope.GLOBAL, "", _scan_user(user_dir, user_dir.name)),
+        _read_layer(Scope.GLOBAL, "", found),
     ]
-    for tenant in tenant_folders(user_dir):
+    for tenant in tenants:
         found = _scan_user(user_dir / tenant, f"{user_dir.name}/{tenant}")
         layers.append(_read_layer(Scope.TENANT, tenant, found))
     return layers
 
 
 def tenant_folders(user_dir: Path) -> list[str]:
-    """The folders in `user_provisioning/` that may hold a tenant's models, by name."""
+    """The folders in `user_provisioning/` that may hold a tenant's models, by name; raises OSError."""
     try:
-        return sorted(path.name for path in user_dir.iterdir() if path.name != "models.d" and path.is_dir())
-    except OSError:  # _scan_user has said so for the folder itself
+        with os.scandir(user_dir) as entries:
+            return sorted(entry.name for entry in entries if entry.name != "models.d" and not _is_file(entry))
+    except FileNotFoundError:
         return []
 
 
@@ -61,16 +65,24 @@ def _scan(folder: Path, shown: str, *, needed: bool = False) -> _Found:
 
 def _scan_user(folder: Path, shown: str) -> _Found:
     found = _scan(folder / "models.d", f"{shown}/models.d")
-    if (folder / "models.txt").is_symlink() or _exists(folder / "models.txt"):
+    if os.path.lexists(folder / "models.txt"):
         found.models.insert(0, (folder / "models.txt", f"{shown}/models.txt"))
     return found
 
 
-def _exists(path: Path) -> bool:
+def _tenants(user_dir: Path, refusals: list[Refusal]) -> list[str]:
     try:
-        return path.exists()
+        return tenant_folders(user_dir)
+    except OSError as e:
+        refusals.append(_unreadable(user_dir.name, e))
+        return []
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not entry.is_dir()
     except OSError:
-        return True  # reading it will say what is wrong
+        return False  # looking inside will say what is wrong
 
 
 def _ini_files(folder: Path, shown: str, refusals: list[Refusal], *, needed: bool = False) -> list[tuple[Path, str]]:
@@ -81,9 +93,13 @@ def _ini_files(folder: Path, shown: str, refusals: list[Refusal], *, needed: boo
             refusals.append(Refusal(shown, 0, f"The folder {e.filename} is missing. Set WEBPROV_MODELS_DIR."))
         return []
     except OSError as e:
-        refusals.append(Refusal(shown, 0, f"The folder cannot be read ({e.strerror or e}). Correct its permissions."))
+        refusals.append(_unreadable(shown, e))
         return []
     return [(path, f"{shown}/{path.name}") for path in paths]
+
+
+def _unreadable(shown: str, error: OSError) -> Refusal:
+    return Refusal(shown, 0, f"The folder cannot be read ({error.strerror or error}). Correct its permissions.")
 
 
 def _read_layer(scope: Scope, tenant: str, found: _Found) -> Layer:

@@ -11,6 +11,8 @@ from webprov.phones.inifile import LineError, Section, read_ini
 from webprov.phones.phonemodel import MapEntry, Refusal, TranslationMap
 from webprov.phones.timezones import check_language, check_timezone
 
+_MOST_IGNORED = 50
+
 
 @dataclass(frozen=True, slots=True)
 class MapLayer:
@@ -71,7 +73,7 @@ def _read_entries(section: Section, ignored: list[Refusal]) -> dict[str, MapEntr
         try:
             name = "*" if left == "*" else _CHECKS[section.name](left)
         except InvalidValue as e:
-            if section.name == "key":
+            if section.name == "key" or len(ignored) == _MOST_IGNORED:
                 raise LineError(statement.line, str(e)) from e
             ignored.append(Refusal(statement.file, statement.line, f"{e} The line is ignored."))
         else:

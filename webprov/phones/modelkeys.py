@@ -65,6 +65,17 @@ def read_rule(text: str) -> tuple[str, str]:
     return check_path(template), check_path(output)
 
 
+def read_output_rule(text: str) -> tuple[str, str]:
+    """As `read_rule`, for files that do not lie below `CONTACTS/<tenant>/`: they have to keep out of shared folders."""
+    template, output = read_rule(text)
+    first, slash, _ = output.partition("/")
+    if slash and (first.casefold() == "contacts" or first.casefold().startswith("firmware-")):
+        raise InvalidValue(
+            f"“{output}” would lie in {first}/, which is not for a phone's own files. Choose another name."
+        )
+    return template, output
+
+
 def read_boot(text: str) -> BootRequest:
     """`${mac}.boot ?`: a name that the phone asks for; ` ?` = it can do without."""
     optional = text.endswith(" ?")
@@ -160,10 +171,10 @@ def _check_any(text: str) -> str:
 _Check = Callable[[str], object]
 
 _NUMBERED_CHECKS: Mapping[str, _Check] = {
-    "template": read_rule,
-    "shared": read_rule,
+    "template": read_output_rule,
+    "shared": read_output_rule,
     "directory": read_rule,
-    "member": read_rule,
+    "member": read_output_rule,
     "line_template": check_path,
     "key_template": check_path,
     "alias": check_path,
@@ -207,6 +218,6 @@ def _check_of(key: str) -> _Check:
     if key in _NUMBERED_CHECKS:
         raise InvalidValue(f"“{key}” needs a number from 1 to 99. Write {key}_1.")
     known = [*_CHECKS, *(f"{name}_1" for name in _NUMBERED_CHECKS)]
-    nearest = get_close_matches(key, known, n=1)
+    nearest = get_close_matches(key[:60], known, n=1)
     hint = f" Did you mean {nearest[0]}?" if nearest else " Correct it or take it out."
-    raise InvalidValue(f"There is no key “{key}”.{hint}")
+    raise InvalidValue(f"There is no key “{key[:60]}”.{hint}")

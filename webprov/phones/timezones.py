@@ -97,7 +97,7 @@ def check_timezone(text: str) -> str:
     if name:
         return name
     by_city = {zone.rpartition("/")[2]: zone for zone in _zones()} | {zone: zone for zone in _zones()}
-    nearest = get_close_matches(text.casefold().replace(" ", "_"), by_city, n=1)
+    nearest = get_close_matches(text[:60].casefold().replace(" ", "_"), by_city, n=1)
     hint = f"Did you mean {_zones()[by_city[nearest[0]]]}?" if nearest else "Enter one like Europe/Berlin."
     raise InvalidValue(f"“{text[:40]}” is not a time zone. {hint}")
 

@@ -8,7 +8,28 @@ import pytest
 
 from webprov.phones.catalog import Catalog, load_catalog
 
+FAMILY = """\
+[_acme]                     ; never offered
+brand = Acme
+template_1 = acme/phone.cfg -> ${mac}.cfg
+line_template = acme/line.cfg
+shared_1 = acme/common.cfg -> y${set_COMMON}.cfg
+check_sync = check-sync;reboot=false
+set_SIP_TRANSPORT = udp
+
+[acme-one]
+extends = _acme
+label = Acme One
+set_COMMON = 01
+"""
+
 Load = Callable[[Mapping[str, str]], Catalog]
+
+
+@pytest.fixture
+def acme() -> str:
+    """A file with one family and one model; [acme-one] stands in line 9."""
+    return FAMILY
 
 
 @pytest.fixture

@@ -1,24 +1,11 @@
 import pytest
 
 from webprov.enums import Protocol
+from webprov.phones.catalog import load_catalog
 from webprov.phones.phonemodel import BootRequest, FileRule, MapEntry, SharedRule
 
-FAMILY = """\
-[_acme]                     ; never offered
-brand = Acme
-template_1 = acme/phone.cfg -> ${mac}.cfg
-line_template = acme/line.cfg
-shared_1 = acme/common.cfg -> y${set_COMMON}.cfg
-check_sync = check-sync;reboot=false
-set_SIP_TRANSPORT = udp
-
-[acme-one]
-extends = _acme
-label = Acme One
-set_COMMON = 01
-"""
 ONE_LINE = 9
-"""Where [acme-one] stands in FAMILY."""
+"""Where [acme-one] stands in that family's file."""
 
 
 def test_a_model_reads_every_key_of_its_section(load):
@@ -93,9 +80,9 @@ def test_a_model_reads_every_key_of_its_section(load):
     assert model.source == "models.d/acme.ini:21"
 
 
-def test_models_are_offered_by_brand_and_label_without_families(load):
+def test_models_are_offered_by_brand_and_label_without_families(load, acme):
     catalog = load({
-        "models.d/acme.ini": f"{FAMILY}[acme-b]\nextends = acme-one\nlabel = b\n[acme-a]\nextends = acme-b\nlabel = A",
+        "models.d/acme.ini": f"{acme}[acme-b]\nextends = acme-one\nlabel = b\n[acme-a]\nextends = acme-b\nlabel = A",
         "models.d/zeta.ini": "[zeta]\nbrand = aa\nlabel = z\ntemplate_1 = a -> b",
     })  # fmt: skip
 
@@ -138,8 +125,8 @@ def test_models_are_offered_by_brand_and_label_without_families(load):
         ("brand = \x07", "control character"),
     ],
 )
-def test_a_bad_line_refuses_its_model_alone(load, line, reason):
-    catalog = load({"models.d/acme.ini": f"{FAMILY}{line}\n[acme-two]\nextends = _acme\nlabel = Two\nset_COMMON = 2"})
+def test_a_bad_line_refuses_its_model_alone(load, line, reason, acme):
+    catalog = load({"models.d/acme.ini": f"{acme}{line}\n[acme-two]\nextends = _acme\nlabel = Two\nset_COMMON = 2"})
 
     [refusal] = catalog.refusals
     assert reason in refusal.reason
@@ -166,8 +153,80 @@ def test_a_bad_line_refuses_its_model_alone(load, line, reason):
         ("[x]\nbrand = x\nlabel = x\nshared_1 = x -> Y01.cfg", "both make the shared file"),
     ],
 )
-def test_a_bad_section_leaves_the_others_alone(load, text, reason):
-    catalog = load({"models.d/acme.ini": FAMILY, "models.d/bad.ini": text})
+def test_a_bad_section_leaves_the_others_alone(load, text, reason, acme):
+    catalog = load({"models.d/acme.ini": acme, "models.d/bad.ini": text})
 
     assert any(refusal.file == "models.d/bad.ini" and reason in refusal.reason for refusal in catalog.refusals)
     assert [model.key for model in catalog.models()] == ["acme-one"]
+
+
+def test_a_bad_map_refuses_the_models_that_use_it(load, acme):
+    catalog = load({
+        "models.d/acme.ini": acme + "translation_map = acme\n[other]\nextends = _acme\nlabel = Other\nset_COMMON = 2",
+        "models.d/maps/acme.ini": "[key]\nbif = 16\n",
+    })  # fmt: skip
+
+    of_map, of_model = catalog.refusals
+    assert (of_map.file, of_map.line, of_map.model) == ("models.d/maps/acme.ini", 2, "")
+    assert (of_model.model, of_model.line) == ("acme-one", ONE_LINE + 4)
+    assert "models.d/maps/acme.ini, line 2" in of_model.reason
+    assert catalog.model("other") is not None
+
+
+def test_the_fingerprint_follows_values_only(load, acme):
+    first = load({"models.d/acme.ini": acme}).model("acme-one")
+    moved = load({"models.d/acme.ini": "# a comment\n" + acme}).model("acme-one")
+    changed = load({"models.d/acme.ini": acme.replace("udp", "tcp")}).model("acme-one")
+
+    assert first.source != moved.source
+    assert first.fingerprint == moved.fingerprint != changed.fingerprint
+
+
+def test_a_missing_template_refuses_its_models(tmp_path, load, acme):
+    load({
+        "models.d/acme.ini": acme + "[other]\nextends = _acme\nlabel = Other\nset_COMMON = 2\nline_template = no.cfg",
+        "user_provisioning/blue/models.txt": "[blue]\nextends = acme-one\ntemplate_1 = blue.cfg -> ${mac}.cfg",
+    })  # fmt: skip
+    there = {("acme/phone.cfg", ""), ("acme/line.cfg", ""), ("acme/common.cfg", ""),
+             ("acme/line.cfg", "blue"), ("blue.cfg", "blue")}  # fmt: skip
+
+    def exists(name, tenant):
+        return (name, tenant) in there
+
+    catalog = load_catalog(tmp_path / "models.d", tmp_path / "user_provisioning", exists)
+
+    [refusal] = catalog.refusals
+    assert (refusal.model, refusal.line) == ("other", ONE_LINE + 8)
+    assert "no.cfg is missing" in refusal.reason
+    assert catalog.model("acme-one") is not None
+    assert catalog.model("blue", "blue") is not None
+
+
+@pytest.mark.parametrize("output", ["CONTACTS/x.cfg", "contacts/${mac}.cfg", "FIRMWARE-x/a.cfg"])
+def test_files_of_a_phone_keep_out_of_shared_folders(load, output, acme):
+    catalog = load({"models.d/acme.ini": f"{acme}template_2 = a -> {output}\n"})
+
+    assert "not for a phone's own files" in catalog.refusals[0].reason
+
+
+def test_broken_folders_are_named_and_nothing_else_is_lost(tmp_path, load, acme):
+    load(
+        {
+            "models.d/acme.ini": acme,
+            "user_provisioning/models.d": "no folder",
+            "user_provisioning/blue/models.txt/x": "",
+        }
+    )
+    (tmp_path / "models.d" / "loop.ini").symlink_to("loop.ini")
+    (tmp_path / "models.d" / ".hidden.ini").write_text("junk")
+
+    catalog = load_catalog(tmp_path / "models.d", tmp_path / "user_provisioning")
+    empty = load_catalog(tmp_path / "nowhere", tmp_path / "nowhere")
+
+    assert {refusal.file for refusal in catalog.refusals} == {
+        "models.d/loop.ini", "user_provisioning/models.d", "user_provisioning/models.d/maps",
+        "user_provisioning/blue/models.txt",
+    }  # fmt: skip
+    assert catalog.model("acme-one") is not None
+    assert [refusal.file for refusal in empty.refusals] == ["nowhere"]
+    assert empty.models() == ()
