@@ -85,6 +85,10 @@ class TemplateLibrary:
         assert entry.loaded is not None
         return entry.loaded
 
+    def exists(self, name: str, tenant: str) -> bool:
+        """Whether the tenant's view has a template of that name, usable or not."""
+        return is_template_name(name) and any(path.is_file() for path, _ in self._candidates(name, tenant))
+
     def closure(self, name: str, tenant: str) -> Closure:
         """The template with all that it brings in; raises TemplateError for a circle, a missing file, too much work."""
         known = self._closures.get((name, tenant))

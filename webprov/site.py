@@ -1,0 +1,88 @@
+"""Site: settings, variables, catalogue, templates and files of this moment; what a run over devices starts from."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webprov.config import Config
+from webprov.delivery.filestore import FileStore
+from webprov.phones.catalog import Catalog
+from webprov.phones.catalogcache import CatalogCache
+from webprov.phones.phonemodel import PhoneModel
+from webprov.rendering.library import TemplateLibrary
+from webprov.rendering.systemdata import SystemData
+from webprov.store.database import count_of
+from webprov.store.devicedata import read_global_variables
+from webprov.store.models import SettingsRecord
+from webprov.store.settings import ProvisioningSettings, load_settings
+
+
+@dataclass(frozen=True)
+class Site:
+    """One consistent view. A run loads it once and asks for the `current` one at each batch."""
+
+    config: Config
+    settings: ProvisioningSettings
+    system: SystemData
+    variables_version: int
+    catalog: Catalog
+    library: TemplateLibrary
+    files: FileStore
+    loader: "SiteLoader"
+    _versions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def current(self, session: Session) -> "Site":
+        """This site, or a fresh one where settings or global variables have been saved since."""
+        saved = session.scalar(select(SettingsRecord.version))
+        if saved == self.settings.version and count_of(session, "variables") == self.variables_version:
+            return self
+        return self.loader.load(session)
+
+    def model_version(self, key: str, tenant: str) -> str:
+        """Changes with the model as this tenant has it, and with every template it uses; "" = no such model."""
+        found = self._versions.get((key, tenant))
+        if found is None:
+            model = self.catalog.model(key, tenant)
+            found = self._version_of(model, tenant) if model else ""
+            self._versions[key, tenant] = found
+        return found
+
+    def _version_of(self, model: PhoneModel, tenant: str) -> str:
+        templates = self.library.fingerprint(template_names(model), tenant)
+        return hashlib.sha256(f"{model.fingerprint} {templates}".encode()).hexdigest()[:16]
+
+
+def template_names(model: PhoneModel) -> list[str]:
+    """Every template that a model names itself, each once."""
+    rules = (*model.files, *model.members, *model.directories)
+    names = [name for rule in rules for name in (rule.template, rule.line_template, rule.key_template) if name]
+    return list(dict.fromkeys(names + [rule.template for rule in model.shared]))
+
+
+class SiteLoader:
+    """Loads Sites for one process; catalogue and compiled templates are kept between them until files change."""
+
+    def __init__(self, config: Config, *, recheck_seconds: float = 5) -> None:
+        """`recheck_seconds`: how old the answer to "did a model file change?" may be."""
+        self.config = config
+        self._library = TemplateLibrary(config.templates_dir, config.user_provisioning_dir)
+        self._catalogs = CatalogCache(
+            config.models_dir, config.user_provisioning_dir, self._library.exists, recheck_seconds
+        )
+        self._files = FileStore(config.provisioning_dir)
+
+    def load(self, session: Session) -> Site:
+        """What is saved and installed now."""
+        settings = load_settings(session)
+        return Site(
+            config=self.config,
+            settings=settings,
+            system=SystemData(settings, read_global_variables(session)),
+            variables_version=count_of(session, "variables"),
+            catalog=self._catalogs.current(),
+            library=self._library,
+            files=self._files,
+            loader=self,
+        )
