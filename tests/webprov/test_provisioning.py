@@ -1,0 +1,246 @@
+import logging
+import threading
+import zlib
+
+import pytest
+from sqlalchemy import select
+
+from tests.factories import MAC, TEMPLATES, make_device, make_tenant, small_config
+from webprov.changes.devices import change_device, delete_devices
+from webprov.changes.settings import save_settings
+from webprov.deviceinput import parse_device
+from webprov.enums import FileState
+from webprov.fleet import state_of
+from webprov.provisioning import provision_device, provision_devices
+from webprov.rights import CONSOLE
+from webprov.site import SiteLoader
+from webprov.store.instance import open_instance
+from webprov.store.models import Device, RenderedFileRecord
+
+MAC_2 = "805EC0000002"
+
+
+@pytest.fixture
+def config(tmp_path):
+    return small_config(tmp_path)
+
+
+@pytest.fixture
+def load(config, session):
+    """Loads a Site for this moment; catalogue and templates are those of the small fleet."""
+    loader = SiteLoader(config, recheck_seconds=0)
+    return lambda: loader.load(session)
+
+
+@pytest.fixture
+def device(session, load):
+    make_tenant(session)
+    return make_device(session, load())
+
+
+def on_disk(config):
+    root = config.provisioning_dir
+    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+def change(session, load, mac=MAC, **flat):
+    return change_device(session, load(), mac, parse_device({"mac": mac, **flat}), CONSOLE)
+
+
+def test_provision_device_writes_own_and_shared_files(config, session, load, device):
+    result = provision_device(session, load(), MAC)
+
+    assert result.error == ""
+    assert result.written == ("805ec0000001.cfg", "805ec0000001-info.xml")  # what the phone asks for first comes last
+    files = on_disk(config)
+    assert sorted(files) == ["805ec0000001-info.xml", "805ec0000001.cfg", "common.cfg"]
+    assert "account.1.password = R=#*2cN-D39A\n" in files["805ec0000001.cfg"]
+    assert state_of(session, load(), session.get(Device, device.id)) is FileState.CURRENT
+
+
+def test_provision_device_again_writes_nothing(session, load, device):
+    provision_device(session, load(), MAC)
+    revision = session.scalar(select(Device.revision))
+
+    again = provision_device(session, load(), MAC)
+
+    assert again.written == ()
+    assert session.scalar(select(Device.revision)) == revision == 1
+
+
+def test_masked_twins_hold_no_secret(session, load, device):
+    change(session, load, override="vpn.key = hunter2hunter2")
+    provision_device(session, load(), MAC)
+
+    texts = [zlib.decompress(row).decode() for row in session.scalars(select(RenderedFileRecord.masked))]
+    secrets = [device.admin_password, "R=#*2cN-D39A", "hunter2", load().settings.http_password]
+    assert len(texts) == 3
+    assert [secret for secret in secrets for text in texts if secret in text] == []
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda session, load: change(session, load, label="Desk 2"),
+        lambda session, load: change(session, load, line2_userid="1001"),
+        lambda session, load: change(session, load, var_SYSLOG_HOST="log.example"),
+        lambda session, load: save_settings(session, {"ntp_server": "ntp.example"}, CONSOLE),
+    ],
+)
+def test_every_change_makes_the_device_stale(session, load, device, what):
+    provision_device(session, load(), MAC)
+
+    what(session, load)
+
+    assert state_of(session, load(), session.get(Device, device.id)) is FileState.STALE
+    provision_device(session, load(), MAC)
+    assert state_of(session, load(), session.get(Device, device.id)) is FileState.CURRENT
+
+
+def test_an_edited_template_makes_the_device_stale(config, session, load, device):
+    provision_device(session, load(), MAC)
+
+    path = config.templates_dir / "test" / "line.cfg"
+    path.write_text(TEMPLATES["line.cfg"] + "account.${LINE}.label = ${LABEL}\n")
+
+    assert state_of(session, load(), session.get(Device, device.id)) is FileState.STALE
+
+
+@pytest.mark.parametrize(
+    ("template", "text", "sentence"),
+    [
+        ("phone.cfg", "## format: keyvalue\nx = ${NO_SUCH_NAME}\n", "NO_SUCH_NAME"),
+        ("info.xml", "## format: xml\n<a><b></a>\n", "info.xml"),
+        ("common.cfg", "## format: keyvalue\nx = ${LABEL}\n", "LABEL"),
+        ("line.cfg", "## format: keyvalue\n<% import os %>\n", "line.cfg"),
+    ],
+)
+def test_any_error_keeps_every_old_file(config, session, load, device, template, text, sentence, caplog):
+    provision_device(session, load(), MAC)
+    before = on_disk(config)
+    change(session, load, label="New label")
+    (config.templates_dir / "test" / template).write_text(text)
+
+    with caplog.at_level(logging.WARNING):
+        result = provision_device(session, load(), MAC)
+
+    assert sentence in result.error
+    assert on_disk(config) == before
+    row = session.get(Device, device.id)
+    assert row.provision_error == result.error
+    assert state_of(session, load(), row) is FileState.FAILED
+    assert "R=#*2cN-D39A" not in caplog.text
+
+
+def test_a_full_disk_is_an_error_of_the_device(config, session, load, device, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    result = provision_device(session, load(), MAC)
+    monkeypatch.undo()
+
+    assert "no space left" in result.error
+    assert on_disk(config) == {}
+    assert provision_device(session, load(), MAC).error == ""
+
+
+def test_names_that_are_no_longer_produced_go(config, session, load, device):
+    provision_device(session, load(), MAC)
+
+    change_device(session, load(), MAC, parse_device({"mac": MAC_2}), CONSOLE)
+    result = provision_device(session, load(), MAC_2)
+
+    assert sorted(result.removed) == ["805ec0000001-info.xml", "805ec0000001.cfg"]
+    assert sorted(on_disk(config)) == ["805ec0000002-info.xml", "805ec0000002.cfg", "common.cfg"]
+
+
+def test_external_mode_moves_files_below_the_model_segment(config, session, load, device):
+    provision_device(session, load(), MAC)
+    save_settings(session, {"mode": "external", "external_server": "dms.example"}, CONSOLE)
+
+    provision_device(session, load(), MAC)
+
+    names = ["test-desk/805ec0000001-info.xml", "test-desk/805ec0000001.cfg", "test-desk/common.cfg"]
+    assert sorted(on_disk(config)) == names
+    assert {row.path for row in session.scalars(select(RenderedFileRecord))} == {name.split("/")[1] for name in names}
+
+
+def test_a_missing_model_keeps_the_files(config, session, load, device):
+    provision_device(session, load(), MAC)
+    before = on_disk(config)
+    path = config.models_dir / "test.ini"
+    path.write_text(path.read_text().replace("[test-desk]", "[test-other]"))
+
+    result = provision_device(session, load(), MAC)
+
+    assert "missing" in result.error
+    assert on_disk(config) == before
+    assert state_of(session, load(), session.get(Device, device.id)) is FileState.MODEL_MISSING
+
+
+def test_disabled_devices_lose_their_files_and_get_none(config, session, load, device):
+    provision_device(session, load(), MAC)
+
+    change(session, load, enabled="off")
+
+    assert on_disk(config) == {}
+    provision_device(session, load(), MAC)
+    assert on_disk(config) == {}
+    assert session.scalars(select(RenderedFileRecord)).all() == []
+    assert state_of(session, load(), session.get(Device, device.id)) is FileState.DISABLED
+
+
+def test_shared_files_go_with_the_last_device_that_needs_them(config, session, load, device):
+    make_device(session, load(), MAC_2)
+    provision_devices(session, load(), list(session.scalars(select(Device.id))))
+
+    delete_devices(session, load(), [MAC], CONSOLE)
+    assert sorted(on_disk(config)) == ["805ec0000002-info.xml", "805ec0000002.cfg", "common.cfg"]
+    delete_devices(session, load(), [MAC_2], CONSOLE)
+
+    assert on_disk(config) == {}
+
+
+def test_one_bad_device_does_not_stop_the_others(config, session, load, device):
+    make_device(session, load(), MAC_2, model="test-lobby")
+    path = config.models_dir / "test.ini"
+    path.write_text(path.read_text().replace("[test-lobby]", "[test-other]"))
+
+    results = provision_devices(session, load(), list(session.scalars(select(Device.id))))
+
+    assert [bool(result.error) for result in results] == [False, True]
+    assert "805ec0000001.cfg" in on_disk(config)
+
+
+def test_two_devices_never_share_a_name(config, session, load, device):
+    templates = config.models_dir / "test.ini"
+    templates.write_text(templates.read_text().replace("${mac}-info.xml", "info-${TENANT}.xml"))
+    make_device(session, load(), MAC_2)
+
+    results = provision_devices(session, load(), list(session.scalars(select(Device.id))))
+
+    assert [bool(result.error) for result in results] == [False, True]
+    assert "another" in results[1].error
+
+
+def test_concurrent_provisions_end_in_the_newest_saved_state(config, session, load, device):
+    instance = open_instance(config)
+
+    def run(number):
+        with instance.sessions() as own:
+            site = SiteLoader(config).load(own)
+            change_device(own, site, MAC, parse_device({"mac": MAC, "label": f"Desk {number}"}), CONSOLE)
+            provision_device(own, SiteLoader(config).load(own), MAC)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    instance.close()
+
+    session.expire_all()
+    label = session.scalar(select(Device.label))
+    assert f"label = {label}\n" in on_disk(config)["805ec0000001.cfg"]
+    assert state_of(session, load(), session.get(Device, device.id)) is FileState.CURRENT
