@@ -115,15 +115,16 @@ def check_path(text: str) -> str:
     return text
 
 
-def _check_text(text: str) -> str:
-    if not text.isprintable() or len(text) > 500:
-        raise InvalidValue("The text has more than 500 characters, or some that cannot be printed. Shorten it.")
+def check_event(text: str) -> str:
+    """The value of a SIP `Event` header, in one line; raises InvalidValue."""
+    if not text or not text.isascii() or not text.isprintable() or len(text) > 200:
+        raise InvalidValue(f"“{text[:60]}” is not an event. Write one like check-sync;reboot=false.")
     return text
 
 
-def _check_event(text: str) -> str:
-    if not text.isascii() or not text.isprintable() or len(text) > 200:
-        raise InvalidValue(f"“{text[:60]}” is not an event. Write one like check-sync;reboot=false.")
+def _check_text(text: str) -> str:
+    if not text.isprintable() or len(text) > 500:
+        raise InvalidValue("The text has more than 500 characters, or some that cannot be printed. Shorten it.")
     return text
 
 
@@ -192,7 +193,7 @@ _CHECKS: Mapping[str, _Check] = {
     "line_template": check_path,
     "key_template": check_path,
     "translation_map": _check_name,
-    "check_sync": _check_event,
+    "check_sync": check_event,
     "user_agent": _check_user_agent,
     "protocol": _check_protocol,
     "firmware": check_path,
