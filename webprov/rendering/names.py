@@ -23,6 +23,7 @@ SERVER_NAMES = {
     "PROV_MODEL_SEGMENT": "Folder of this model on the DMS; empty in Local mode",
     "PROTO": "Provisioning protocol: http, https, ftp, ftps, tftp",
     "PROTO_URL": "Provisioning URL with credentials, without a slash at the end",
+    "PROV_URL": "Like PROTO_URL, without credentials",
     "SHARED_URL": "Like PROTO_URL, without the model's folder",
     "CONTACTS_URL": "URL of the tenant's contact directory for this model; empty until it exists",
     "FIRMWARE": "File name of the firmware",

@@ -45,6 +45,11 @@ class Delivery:
         shared, segment = self.shared_path.value, self.segment.value
         return f"{shared}/{segment}" if segment else shared
 
+    @property
+    def plain_url(self) -> str:
+        """PROV_URL: for phones that take user and password apart from it."""
+        return _url(self.protocol, self.server, self.port, self.path, "", "", "")
+
     def url(self, path: str, file_name: str = "") -> str:
         """`path` on the provisioning server, with credentials."""
         user, password = self.login.user.value, self.login.password.value
@@ -150,6 +155,7 @@ def provisioning_variables(delivery: Delivery) -> dict[str, Sourced]:
         "FIRMWARE_SERVER": delivery.firmware_server,
         "PROTO": delivery.protocol,
         "PROTO_URL": Sourced(delivery.url(delivery.path), _URL_SOURCE.format(path="PROV_PATH")),
+        "PROV_URL": Sourced(delivery.plain_url, "PROTO, PROV_SERVER, PROV_PATH"),
         "SHARED_URL": Sourced(
             delivery.url(delivery.shared_path.value), _URL_SOURCE.format(path=delivery.shared_path.source)
         ),

@@ -39,6 +39,7 @@ ROWS: list[tuple[ProvisioningSettings, dict[str, str]]] = [
         "PROTO_URL": "http://phones:web-pw@pbx.acme.example/provisioning", "FIRMWARE": "T2 (a).rom",
         "FIRMWARE_URL": "http://phones:web-pw@pbx.acme.example/provisioning/FIRMWARE-acme-t2/T2%20%28a%29.rom",
         "SHARED_URL": "http://phones:web-pw@pbx.acme.example/provisioning", "CONTACTS_URL": "",
+        "PROV_URL": "http://pbx.acme.example/provisioning",
         "PROV_USER": "phones", "PROV_PASSWORD": "web-pw", "HTTP_USER": "phones", "HTTP_PASSWORD": "web-pw",
         "FTP_USER": "phones-ftp", "FTP_PASSWORD": "ftp-pw",
     }),
@@ -60,7 +61,7 @@ ROWS: list[tuple[ProvisioningSettings, dict[str, str]]] = [
     }),
     (external(external_server="[2001:db8::5]:8443", external_path="", external_user=""), {
         "PROV_SERVER": "[2001:db8::5]:8443", "PROV_SERVER_HOST": "2001:db8::5", "PROV_SERVER_PORT": "8443",
-        "PROV_PORT": "8443", "PROV_PATH": "/acme-t2", "PROTO_URL": "https://[2001:db8::5]:8443/acme-t2",
+        "PROV_URL": "https://[2001:db8::5]:8443/acme-t2", "PROV_PORT": "8443", "PROV_PATH": "/acme-t2", "PROTO_URL": "https://[2001:db8::5]:8443/acme-t2",
         "SHARED_URL": "https://[2001:db8::5]:8443",
     }),
     (external(external_server="dms.example:443"), {"PROV_PORT": "", "PROTO_URL":
