@@ -19,6 +19,7 @@ from webprov.provisioning import withdraw_files
 from webprov.rights import Actor, Right
 from webprov.site import Site
 from webprov.store.database import writing
+from webprov.store.devicedata import TenantData
 from webprov.store.models import CustomVariable, Device, Key, Line, Tenant, utc_now
 from webprov.store.secrets import random_password
 
@@ -52,7 +53,8 @@ def change_device(
                 raise Conflict("Somebody else changed this device since you opened it. Load it again.")
             if given.mac != mac:
                 _refuse_known_mac(session, given.mac, by)
-            apply_input(session, site, device, given, by)
+            if apply_input(session, site, device, given, by) and not device.enabled:
+                withdraw_files(session, site, [device.id])
     except IntegrityError as e:
         raise InvalidInput({"mac": f"{format_mac(given.mac)} is already in use."}) from e
     return device
@@ -94,8 +96,9 @@ def new_device(given: DeviceInput) -> Device:
     )
 
 
-def apply_input(session: Session, site: Site, device: Device, given: DeviceInput, by: Actor) -> None:
-    """Put what was typed into the rows of `device` and record it, inside the transaction under way.
+def apply_input(session: Session, site: Site, device: Device, given: DeviceInput, by: Actor) -> bool:
+    """Put what was typed into the rows of `device` and record it, inside the transaction under way; whether anything
+    changed. The files of a device that is switched off are still there: the caller withdraws them.
 
     Raises InvalidInput by field; rows may then be half changed, so the transaction has to be rolled back.
     """
@@ -105,7 +108,7 @@ def apply_input(session: Session, site: Site, device: Device, given: DeviceInput
     if device.tenant_id != tenant.id:
         differences["tenant"] = ["", tenant.name] if added else [device.tenant.name, tenant.name]
         device.tenant_id = tenant.id
-    _check_model(site, device, given, tenant)
+    check_model(site, given, device.model, tenant.name)
     _apply_values(device, given, differences)
     if added:
         session.add(device)
@@ -114,13 +117,12 @@ def apply_input(session: Session, site: Site, device: Device, given: DeviceInput
     _apply_keys(device, given, differences)
     _apply_variables(session, device, 0, given.variables, "", differences, complete=given.complete)
     if not differences and not added:
-        return
+        return False
     device.version += 1
     device.updated_at = utc_now()
-    if not device.enabled:
-        withdraw_files(session, site, [device.id])
     action = "create" if added else "change"
     record_change(session, by, action, "device", device.mac, tenant_id=tenant.id, fields=differences)
+    return True
 
 
 def _refuse_known_mac(session: Session, mac: str, by: Actor) -> None:
@@ -131,27 +133,36 @@ def _refuse_known_mac(session: Session, mac: str, by: Actor) -> None:
     raise InvalidInput({"mac": f"{format_mac(mac)} is already in use{where}."})
 
 
-def _tenant(session: Session, device: Device, given: DeviceInput, by: Actor) -> Tenant:
-    name = given.values.get("tenant")
-    if not name:
-        tenant = session.get(Tenant, device.tenant_id or by.tenant_id or 0)
-        if tenant is None:
-            raise InvalidInput({"tenant": "Choose the tenant that this phone belongs to."})
-    else:
-        tenant = session.scalar(select(Tenant).where(Tenant.name == name))
+def check_tenant(name: str, tenant: Tenant | TenantData | None, present: int | None, by: Actor) -> None:
+    """Whether `by` may put a device into `tenant`, which was looked up for the typed `name`; `present` is the id of
+    the tenant that the device is in now. Raises InvalidInput."""
+    if tenant is None and not name:
+        raise InvalidInput({"tenant": "Choose the tenant that this phone belongs to."})
     if tenant is None or not by.sees(tenant.id):
         raise InvalidInput({"tenant": f"There is no tenant “{name}”. Create it first or choose another."})
-    if device.tenant_id and device.tenant_id != tenant.id and not by.may(Right.MANAGE_TENANTS):
+    if present and present != tenant.id and not by.may(Right.MANAGE_TENANTS):
         raise InvalidInput({"tenant": "Only an administrator moves a device to another tenant."})
-    return tenant
 
 
-def _check_model(site: Site, device: Device, given: DeviceInput, tenant: Tenant) -> None:
-    key = str(given.values.get("model", device.model))
+def check_model(site: Site, given: DeviceInput, present: str, tenant: str) -> None:
+    """Whether the typed model exists for the tenant of that name; the `present` one of the device may stay although it
+    is missing. Raises InvalidInput."""
+    key = str(given.values.get("model", present))
     if not key:
         raise InvalidInput({"model": "Choose the model; it is printed on the label of the phone."})
-    if key != device.model and site.catalog.model(key, tenant.name) is None:
+    if key != present and site.catalog.model(key, tenant) is None:
         raise InvalidInput({"model": f"There is no model “{key}”. Choose one from the list of models."})
+
+
+def _tenant(session: Session, device: Device, given: DeviceInput, by: Actor) -> Tenant:
+    name = str(given.values.get("tenant", ""))
+    if name:
+        tenant = session.scalar(select(Tenant).where(Tenant.name == name))
+    else:
+        tenant = session.get(Tenant, device.tenant_id or by.tenant_id or 0)
+    check_tenant(name, tenant, device.tenant_id, by)
+    assert tenant is not None
+    return tenant
 
 
 def _apply_values(device: Device, given: DeviceInput, differences: Differences) -> None:
