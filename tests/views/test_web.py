@@ -2,7 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from views.web import exact, wants_partial, when
+from views.partials import wants_partial
+from views.web import exact, when
 from webprov.enums import Role
 from webprov.store.models import Device
 
