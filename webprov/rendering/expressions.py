@@ -96,10 +96,9 @@ def parse_expression(text: str) -> ast.expr:
 
 def nearest_name(name: str, known: frozenset[str] | set[str]) -> str:
     """The known name that looks most like `name`, or nothing."""
-    close = difflib.get_close_matches(name, sorted(known), 1, 0.5) or difflib.get_close_matches(
-        name.upper(), sorted(known), 1, 0.5
-    )
-    return close[0] if close else ""
+    by_spelling = {one.casefold(): one for one in sorted(known)}
+    close = difflib.get_close_matches(name.casefold(), by_spelling, 1)
+    return by_spelling[close[0]] if close else ""
 
 
 def _check_size(tree: ast.expr) -> None:

@@ -1,0 +1,157 @@
+"""The gate: what templates may contain, what is refused, and that nothing ever runs (security TP-01, R12)."""
+# ruff: noqa: E501
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.webprov.rendering.hostile import BY_CLASS, HOSTILE
+from webprov.errors import TemplateError
+from webprov.rendering.gate import TemplateFacts, check_template
+from webprov.rendering.library import TemplateLibrary
+
+_watched: list[str] | None = None
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if _watched is None or arguments[:1] == ("<unknown>",):  # Python looks for the source of a syntax error
+        return
+    if event.split(".")[0] in ("open", "exec", "import", "os", "subprocess", "socket"):
+        _watched.append(f"{event} {arguments!r:.80}")
+
+
+sys.addaudithook(_watch)
+
+
+def check_watched(text: str) -> tuple[TemplateFacts, list[str]]:
+    """What the gate says, and what Python opened, ran or imported meanwhile."""
+    global _watched
+    _watched = seen = []
+    try:
+        return check_template("bad.cfg", text), seen
+    finally:
+        _watched = None
+
+
+def test_there_are_many_hostile_templates():
+    assert len(HOSTILE) >= 300
+    assert all(len(texts) >= 20 for texts in BY_CLASS.values())
+
+
+@pytest.mark.parametrize(("name", "number", "text"), HOSTILE, ids=[f"{name}-{number}" for name, number, _ in HOSTILE])
+def test_hostile_template_is_refused_and_nothing_runs(name, number, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    facts, seen = check_watched(text)
+
+    assert facts.refusals, text[:200]
+    assert all(refusal.file == "bad.cfg" and refusal.reason for refusal in facts.refusals)
+    assert seen == []
+    assert not Path("MARKER").exists()
+
+
+NORMAL = [
+    "",
+    "plain text, 100 % of it\n",
+    "## format: keyvalue comment=# quote=none encoding=utf-8\na = ${MAC}\n",
+    "## format: xml encoding=iso-8859-1\n<a>${MAC}</a>",
+    "## format: json\n{}",
+    "## format: keyvalue comment=none\n",
+    "% if SRTP == 'required' and SIP_TRANSPORT in ('tls', 'tcp'):\nx\n% elif not SRTP:\ny\n% else:\nz\n% endif\n",
+    "% if LINE_COUNT > 1:   # a comment\nx\n% endif\n",
+    "% for line in LINE_SLOTS:\n${line.LINE}=${line.USERID} ${loop.index + 1} ${',' if not loop.last else ''}\n% endfor\n",
+    "% for line in LINE_SLOTS:\n% for key in KEY_SLOTS:\n% if key.KEY_LINE == str(line.LINE):\nx\n% endif\n% endfor\n% endfor\n",
+    "% for contact in CONTACTS:\n% for kind in ('WORK', 'HOME'):\n${contact.WORK} ${kind}\n% endfor\n% endfor\n",
+    "% for a, b in [('x', 1), ('y', 2)]:\n${a}${b * 2}\n% endfor\n",
+    "% for codec in words(CODECS):\n${codec}\n% endfor\n",
+    "${MAC[0:6]} ${MAC[6:]} ${MAC[-1]} ${mac.upper()} ${MAC.lower().replace(':', '')}",
+    "${LINE_SLOTS[0].USERID}",
+    "${DISPLAY_NAME or USERID} ${'a' + MAC + \"b\"} ${first_of(LABEL, USERID)}",
+    "${TZ_OFFSET // 3600} ${TZ_OFFSET % 3600 // 60} ${-TZ_OFFSET} ${int(SIP_PORT) + 1} ${abs(TZ_OFFSET)}",
+    "${1 if SRTP == 'required' else 0}",
+    "${{'udp': 0, 'tcp': 1, 'tls': 2}[SIP_TRANSPORT]} ${{'udp': 'a'}.get(SIP_TRANSPORT, 'b')}",
+    "${','.join(words(CODECS))} ${CODECS.split(' ')[0]} ${str(LINE).zfill(2)}",
+    "${utc_offset(TZ_OFFSET)} ${posix_plain(TZ_POSIX)} ${host(SYSLOG_SERVER)} ${port(SYSLOG_SERVER)}",
+    "${PASSWORD | url} ${LABEL | trim} ${LABEL | trim, url}",
+    "${CUSTOM_NAME} ${X9} ${set_COMMON}",
+    "${LINES}${KEYS}${OVERRIDE} ${LINES.strip()}",
+    "% if LINES:\nx\n% endif\n% if CONTACTS_URL:\ny\n% endif\n",
+    "<%include file='yealink/part.cfg'/>\n<%inherit file=\"base.cfg\"/>\n",
+    '<%def name="row()">${MAC}</%def>\n% for line in LINE_SLOTS:\n${row()}\n% endfor\n',
+    "<%block name='sip'>${MAC}</%block>\n${next.body()}\n",
+    "<%text>${not evaluated} % if</%text><%doc>anything ${here} __import__</%doc>\n## a comment ${x}\n",
+    "%% literal\n$VAR {VAR} # hash $${MAC} \\\nnext\n${'##'} ${'${x}'}\n",
+    "<?xml version='1.0'?>\n<a>%s</a>\n",
+]
+
+
+@pytest.mark.parametrize("text", NORMAL)
+def test_normal_template_is_accepted(text):
+    assert check_template("good.cfg", text).refusals == ()
+
+
+def test_facts_name_variables_with_their_first_line():
+    facts = check_template("a.cfg", "x\n${MAC}\n${MAC}${USERID}\n% for line in LINE_SLOTS:\n${line.USERID}\n% endfor\n")
+
+    assert facts.names == {"MAC": 2, "USERID": 3, "LINE_SLOTS": 4}
+
+
+def test_facts_count_loops_and_work_through_definitions():
+    text = "<%def name='a()'>\n% for k in KEY_SLOTS:\n<%include file='k.cfg'/>\n% endfor\n</%def>\n"
+
+    facts = check_template("a.cfg", text + "% for line in LINE_SLOTS:\n${a()}\n% endfor\n")
+
+    assert (facts.loops, [(r.file, r.loops, r.times) for r in facts.references]) == (2, [("k.cfg", 2, 2500)])
+
+
+def test_refusals_name_every_line_and_the_nearest_name():
+    facts = check_template(
+        "a.cfg", "${MAK}\n${usrid}\n\n${USERID.formt(1)}\n% for l in LINE_SLOTS:\n${l.USERD}\n% endfor\n"
+    )
+
+    assert [refusal.line for refusal in facts.refusals] == [2, 4, 6]
+    assert "nearest known name is USERID" in facts.refusals[0].reason
+    assert "nearest known member is USERID" in facts.refusals[2].reason
+
+
+@pytest.mark.parametrize(
+    "tag", ["<%def" + " = " * 5000, "<%include " + "a='b' " * 5000, "<%a" + " b" * 20000, "<%x " + "," * 50000]
+)
+def test_long_tags_are_refused_quickly(tag):
+    started = time.process_time()
+
+    facts = check_template("a.cfg", tag)
+
+    assert facts.refusals
+    assert time.process_time() - started < 5  # without the check before the lexer: years
+
+
+PIECES = st.sampled_from([
+    "${", "}", "<%", "%>", "<%def name='a()'>", "</%def>", "<%text>", "</%text>", "% for x in LINE_SLOTS:\n", "% endfor\n",
+    "% if MAC:\n", "% else:\n", "% endif\n", "MAC", "mac", "x.USERID", ".upper()", "(", ")", "[", "]", "{", "'", '"', "\\", "\n",
+    "|", "n", "url", "lambda", "__import__('os')", "self", "%", "##", ":", ",", "=", "1", "+", " ", "<%include file='a'/>",
+])  # fmt: skip
+
+
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@given(st.one_of(st.lists(PIECES, max_size=30).map("".join), st.text(max_size=60)))
+def test_any_text_is_either_refused_or_checked(text):
+    facts = check_template("any.cfg", text)
+
+    assert all(isinstance(refusal.reason, str) and refusal.line >= 0 for refusal in facts.refusals)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_what_the_gate_accepts_compiles(text):
+    if check_template("any.cfg", text).refusals or "\n" in text:
+        return
+    library = TemplateLibrary(Path("/nonexistent"), Path("/nonexistent"))
+    try:
+        library.name_template(text)
+    except TemplateError as e:
+        assert "tags" in e.reason  # noqa: PT017
