@@ -10,7 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webprov.rendering.functions import FUNCTIONS, METHODS
+from webprov.rendering.functions import FUNCTIONS
+from webprov.rendering.kinds import (
+    BY_NAME,
+    MAX_ITEMS,
+    NUMBER,
+    RAW,
+    SCALARS,
+    TEXT,
+    TRUTH,
+    Kind,
+    Refused,
+    merged,
+    shown,
+)
+from webprov.rendering.methods import method_kind, replace_growth
 from webprov.rendering.names import (
     BUILT_IN_NAMES,
     COLLECTIONS,
@@ -24,7 +38,6 @@ from webprov.rendering.names import (
 MAX_NODES = 300
 MAX_DEPTH = 40
 MAX_NUMBER = 999_999
-MAX_ITEMS = 64
 MAX_GROWTH = 100
 
 LOOP_MEMBERS = {
@@ -40,29 +53,6 @@ _CUSTOM = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 _VARIABLES = BUILT_IN_NAMES - RESERVED_NAMES
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)
-
-
-class Refused(Exception):
-    """An expression is not allowed; the message says why, in words for people who write templates."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a value is: text, number, truth, value (text or number), raw, list, tuple, table, record, collection, loop.
-
-    `items` are the kinds inside a list, tuple or table; `of` names the collection that a record belongs to; `size` is
-    how many items a list has at most.
-    """
-
-    name: str
-    items: tuple["Kind", ...] = ()
-    of: str = ""
-    size: int = 0
-
-
-TEXT, NUMBER, TRUTH, VALUE, RAW, LOOP = (Kind(n) for n in ("text", "number", "truth", "value", "raw", "loop"))
-_KINDS = {kind.name: kind for kind in (TEXT, NUMBER, TRUTH, VALUE)}
-_SCALARS = frozenset({"text", "number", "truth", "value"})
 
 
 @dataclass
@@ -138,14 +128,14 @@ class _Checker:
         """The kind of any allowed node."""
         check = self._known.get(type(node))
         if check is None:
-            raise Refused(f"“{_shown(node)}” is not allowed in a template ({type(node).__name__})")
+            raise Refused(f"“{shown(node)}” is not allowed in a template ({type(node).__name__})")
         return check(node)
 
     def expect(self, node: ast.expr, allowed: frozenset[str] | set[str], what: str) -> Kind:
         """The kind of `node`, which must be one of `allowed`."""
         kind = self.kind(node)
         if kind.name not in allowed:
-            raise Refused(f"“{_shown(node)}” is a {kind.name}; {what} needs a {' or '.join(sorted(allowed))}")
+            raise Refused(f"“{shown(node)}” is a {kind.name}; {what} needs a {' or '.join(sorted(allowed))}")
         return kind
 
     def _constant(self, node: ast.Constant) -> Kind:
@@ -158,7 +148,7 @@ class _Checker:
             return NUMBER
         if isinstance(value, int):
             raise Refused(f"a number may be {MAX_NUMBER} at most")
-        raise Refused(f"“{_shown(node)}” is not allowed: only texts and whole numbers")
+        raise Refused(f"“{shown(node)}” is not allowed: only texts and whole numbers")
 
     def _name(self, node: ast.Name) -> Kind:
         name = node.id
@@ -191,23 +181,23 @@ class _Checker:
         if kind.name == "record" and node.attr in COLLECTIONS[kind.of]:
             return _kind_of(node.attr)
         if kind.name == "loop" and node.attr in LOOP_MEMBERS:
-            return _KINDS[LOOP_MEMBERS[node.attr][0]]
+            return BY_NAME[LOOP_MEMBERS[node.attr][0]]
         members = COLLECTIONS[kind.of] if kind.name == "record" else LOOP_MEMBERS if kind.name == "loop" else {}
         nearest = nearest_name(node.attr, {*members})
         hint = f"; the nearest known member is {nearest}" if nearest else ""
-        raise Refused(f"“{_shown(node.value)}” has no member {node.attr}{hint}")
+        raise Refused(f"“{shown(node.value)}” has no member {node.attr}{hint}")
 
     def _subscript(self, node: ast.Subscript) -> Kind:
         kind = self.expect(node.value, {"text", "list", "tuple", "table", "collection"}, "[…]")
         if isinstance(node.slice, ast.Slice):
             return self._slice(kind, node.slice)
         if kind.name == "table":
-            self.expect(node.slice, _SCALARS, "a table")
-            return _merged(kind.items)
+            self.expect(node.slice, SCALARS, "a table")
+            return merged(kind.items)
         self.expect(node.slice, {"number"}, "[…]")
         if kind.name == "collection":
             return Kind("record", of=kind.of)
-        return TEXT if kind.name == "text" else _merged(kind.items)
+        return TEXT if kind.name == "text" else merged(kind.items)
 
     def _slice(self, kind: Kind, node: ast.Slice) -> Kind:
         if kind.name != "text" or node.step is not None:
@@ -227,25 +217,25 @@ class _Checker:
     def _compare_two(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> None:
         if not isinstance(operator, _COMPARISONS):
             raise Refused("compare with == and !=, not with is")
-        one = self.expect(left, _SCALARS | {"raw"}, "a comparison")
+        one = self.expect(left, SCALARS | {"raw"}, "a comparison")
         if isinstance(operator, ast.In | ast.NotIn):
             if self.expect(right, {"text", "list", "tuple", "table"}, "in") == TEXT and one != TEXT:
-                raise Refused(f"“{_shown(left)}” is a {one.name}; look for a text in a text")
+                raise Refused(f"“{shown(left)}” is a {one.name}; look for a text in a text")
             return
-        other = self.expect(right, _SCALARS | {"raw"}, "a comparison")
+        other = self.expect(right, SCALARS | {"raw"}, "a comparison")
         if not isinstance(operator, ast.Eq | ast.NotEq) and not one.name == other.name in ("text", "number"):
-            raise Refused(f"“{_shown(left)}” is a {one.name} and “{_shown(right)}” a {other.name}: use int(…)")
+            raise Refused(f"“{shown(left)}” is a {one.name} and “{shown(right)}” a {other.name}: use int(…)")
 
     def _bool(self, node: ast.BoolOp) -> Kind:
-        return _merged(tuple(self.expect(value, _SCALARS | {"raw", "list"}, "and/or") for value in node.values))
+        return merged(tuple(self.expect(value, SCALARS | {"raw", "list"}, "and/or") for value in node.values))
 
     def _unary(self, node: ast.UnaryOp) -> Kind:
         if isinstance(node.op, ast.Not):
-            self.expect(node.operand, _SCALARS | {"raw", "list", "collection"}, "not")
+            self.expect(node.operand, SCALARS | {"raw", "list", "collection"}, "not")
             return TRUTH
         if isinstance(node.op, ast.USub | ast.UAdd):
             return self.expect(node.operand, {"number"}, "a sign")
-        raise Refused(f"“{_shown(node)}” is not allowed in a template")
+        raise Refused(f"“{shown(node)}” is not allowed in a template")
 
     def _binary(self, node: ast.BinOp) -> Kind:
         if not isinstance(node.op, _OPERATORS):
@@ -255,16 +245,16 @@ class _Checker:
             return NUMBER
         if left == right == TEXT and isinstance(node.op, ast.Add):
             return TEXT
-        raise Refused(f"“{_shown(node)}”: + joins two texts, + - * // % need whole numbers, so use int(…)")
+        raise Refused(f"“{shown(node)}”: + joins two texts, + - * // % need whole numbers, so use int(…)")
 
     def _conditional(self, node: ast.IfExp) -> Kind:
-        self.expect(node.test, _SCALARS | {"raw", "list", "collection"}, "if")
-        return _merged((self.kind(node.body), self.kind(node.orelse)))
+        self.expect(node.test, SCALARS | {"raw", "list", "collection"}, "if")
+        return merged((self.kind(node.body), self.kind(node.orelse)))
 
     def _sequence(self, node: ast.List | ast.Tuple) -> Kind:
         if len(node.elts) > MAX_ITEMS:
             raise Refused(f"a list may have {MAX_ITEMS} items at most")
-        kinds = tuple(self.expect(item, _SCALARS | {"tuple"}, "a list") for item in node.elts)
+        kinds = tuple(self.expect(item, SCALARS | {"tuple"}, "a list") for item in node.elts)
         return Kind("tuple" if isinstance(node, ast.Tuple) else "list", kinds, size=len(kinds))
 
     def _table(self, node: ast.Dict) -> Kind:
@@ -272,110 +262,31 @@ class _Checker:
             raise Refused(f"a table may have {MAX_ITEMS} entries at most")
         if not all(isinstance(key, ast.Constant) and isinstance(key.value, str | int) for key in node.keys):
             raise Refused("the left sides of a table {…} must be written out")
-        return Kind("table", tuple(self.expect(value, _SCALARS, "a table") for value in node.values))
+        return Kind("table", tuple(self.expect(value, SCALARS, "a table") for value in node.values))
 
     def _call(self, node: ast.Call) -> Kind:
         if node.keywords:
-            raise Refused(f"“{_shown(node)}”: arguments have no names in templates")
+            raise Refused(f"“{shown(node)}”: arguments have no names in templates")
         if isinstance(node.func, ast.Attribute):
             return self._method(node, node.func)
         if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
             known = ", ".join(FUNCTIONS)
-            raise Refused(f"“{_shown(node.func)}” is not a function for templates; known: {known}")
+            raise Refused(f"“{shown(node.func)}” is not a function for templates; known: {known}")
         function = FUNCTIONS[node.func.id]
         if not function.least <= len(node.args) <= function.most:
             raise Refused(f"wrong number of arguments: write {function.usage}")
         for argument in node.args:
             self.expect(argument, function.takes, function.usage)
-        return Kind("list", (TEXT,), size=MAX_ITEMS) if function.gives == "list" else _KINDS[function.gives]
+        return Kind("list", (TEXT,), size=MAX_ITEMS) if function.gives == "list" else BY_NAME[function.gives]
 
     def _method(self, node: ast.Call, func: ast.Attribute) -> Kind:
-        kind, name, arguments = self.kind(func.value), func.attr, node.args
-        if kind.name == "table" and name == "get":
-            return self._get(kind, arguments)
-        if kind.name == "raw" and name in ("strip", "lstrip", "rstrip"):
-            self._arguments(name, arguments, 0, 1)
-            return RAW
-        if kind != TEXT or name not in METHODS:
-            raise Refused(f"{name}() is not allowed on a {kind.name}; texts know {', '.join(METHODS)}")
-        return self._text_method(name, func.value, arguments)
-
-    def _get(self, kind: Kind, arguments: list[ast.expr]) -> Kind:
-        if len(arguments) != 2:
-            raise Refused("write get(NAME, DEFAULT)")
-        return _merged((*kind.items, self.expect(arguments[1], _SCALARS, "get")) if self.kind(arguments[0]) else ())
-
-    def _text_method(self, name: str, on: ast.expr, arguments: list[ast.expr]) -> Kind:
-        match name:
-            case "lower" | "upper" | "title" | "isdigit":
-                self._arguments(name, arguments, 0, 0)
-            case "strip" | "lstrip" | "rstrip":
-                self._arguments(name, arguments, 0, 1)
-            case "replace":
-                self._replace(arguments)
-            case "join":
-                self._join(on, arguments)
-            case "zfill":
-                self._zfill(arguments)
-            case _:
-                self._arguments(name, arguments, 1, 1)
-        return _RESULTS.get(name, TEXT)
-
-    def _arguments(self, name: str, arguments: list[ast.expr], least: int, most: int) -> None:
-        if not least <= len(arguments) <= most:
-            raise Refused(f"wrong number of arguments: write {METHODS[name][0]}")
-        for argument in arguments:
-            self.expect(argument, {"text"}, METHODS[name][0])
-
-    def _replace(self, arguments: list[ast.expr]) -> None:
-        texts = [_literal(argument) for argument in arguments]
-        if len(texts) != 2 or None in texts or not texts[0]:
-            raise Refused('replace needs two texts that are written out, as in replace(":", "")')
-        self.growth *= max(1, -(-len(str(texts[1])) // len(str(texts[0]))))
-        if self.growth > MAX_GROWTH:
-            raise Refused("replace would make the text too long")
-
-    def _join(self, on: ast.expr, arguments: list[ast.expr]) -> None:
-        if _literal(on) is None or len(arguments) != 1:
-            raise Refused('join needs a separator that is written out and a list, as in ",".join(words(CODECS))')
-        kind = self.expect(arguments[0], {"list", "tuple"}, "join")
-        if any(item != TEXT for item in kind.items):
-            raise Refused("join needs a list of texts")
-
-    def _zfill(self, arguments: list[ast.expr]) -> None:
-        width = arguments[0].value if len(arguments) == 1 and isinstance(arguments[0], ast.Constant) else None
-        if not isinstance(width, int) or width > MAX_ITEMS:
-            raise Refused(f"zfill needs a width of {MAX_ITEMS} at most, as in zfill(2)")
-
-
-_RESULTS = {
-    "startswith": TRUTH,
-    "endswith": TRUTH,
-    "isdigit": TRUTH,
-    "find": NUMBER,
-    "count": NUMBER,
-    "split": Kind("list", (TEXT,)),
-}
+        on, arguments = self.kind(func.value), tuple(self.kind(argument) for argument in node.args)
+        if func.attr == "replace":
+            self.growth *= replace_growth(node.args)
+            if self.growth > MAX_GROWTH:
+                raise Refused("replace would make the text too long")
+        return method_kind(func, on, node.args, arguments)
 
 
 def _kind_of(name: str) -> Kind:
     return NUMBER if name in WHOLE_NUMBERS else TEXT
-
-
-def _merged(kinds: tuple[Kind, ...]) -> Kind:
-    """One kind for a value that may be any of these."""
-    if kinds and all(kind == kinds[0] for kind in kinds):
-        return kinds[0]
-    if TRUTH in kinds:
-        return TRUTH
-    if all(kind.name in _SCALARS | {"raw"} for kind in kinds):
-        return VALUE
-    raise Refused("lists and single values are mixed here")
-
-
-def _literal(node: ast.expr) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def _shown(node: ast.AST) -> str:
-    return ast.unparse(node)[:60]

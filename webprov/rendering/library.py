@@ -15,16 +15,9 @@ from mako.template import Template
 
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import Refusal
-from webprov.rendering.gate import (
-    MAX_LEVELS,
-    MAX_LOOP_DEPTH,
-    MAX_WORK,
-    Reference,
-    TemplateFacts,
-    check_template,
-    is_template_name,
-)
+from webprov.rendering.gate import TemplateFacts, check_template, is_template_name
 from webprov.rendering.mako_lexer import CompilingLexer
+from webprov.rendering.work import MAX_LEVELS, MAX_LOOP_DEPTH, MAX_WORK, Reference
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MAX_BYTES = 512 * 1024

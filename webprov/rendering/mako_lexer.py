@@ -7,7 +7,8 @@ from typing import Any
 from mako import parsetree
 from mako.lexer import Lexer
 
-from webprov.rendering.expressions import Refused, parse_expression
+from webprov.rendering.expressions import parse_expression
+from webprov.rendering.kinds import Refused
 
 ESCAPE = "_escape"
 """The name under which a template finds the escaper; no template can name it itself."""
