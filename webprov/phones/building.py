@@ -36,8 +36,7 @@ class ModelBuilder:
     def build(self, key: str) -> PhoneModel:
         """The model of that name; raises Refused with the line that forbids it."""
         resolved = self._view.resolve(key)
-        layer = self._view.narrowest(key)
-        section = layer.sections[key]
+        layer, section = self._view.places(key)[-1]
         missing = _missing(resolved)
         if missing:
             raise Refused(section.file, section.line, f"[{key}] has no {missing}. Add a line {missing} = ….")

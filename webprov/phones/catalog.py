@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webprov.phones.building import ModelBuilder, TemplateExists
-from webprov.phones.inheritance import Inheritance, Refused
+from webprov.phones.inheritance import Inheritance, Refused, Stated
 from webprov.phones.layers import Layer, read_layers
 from webprov.phones.modelkeys import model_segment
 from webprov.phones.phonemodel import PhoneModel, Refusal, Scope, SharedRule
+
+_RESERVED = {"CONTACTS", "CONFIG", "PROFILES"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Catalog:
     common: Mapping[str, PhoneModel] = field(default_factory=dict)
     tenants: Mapping[str, Mapping[str, PhoneModel | None]] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
-    sections: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+    views: Mapping[str, Inheritance] = field(default_factory=dict, repr=False)
     templates: Mapping[tuple[str, str], bool] = field(default_factory=dict)
 
     def model(self, key: str, tenant: str = "") -> PhoneModel | None:
@@ -43,7 +45,23 @@ class Catalog:
 
     def origins(self, key: str, tenant: str = "") -> tuple[Origin, ...]:
         """Where that tenant's section of this name comes from, the widest scope first; the last one wins."""
-        return tuple(origin for origin in self.sections.get(key, ()) if origin.tenant in ("", tenant))
+        view = self._view(tenant)
+        return tuple(
+            Origin(layer.scope, layer.tenant, f"{section.file}:{section.line}") for layer, section in view.places(key)
+        )
+
+    def stated(self, key: str, tenant: str = "") -> Mapping[str, Stated]:
+        """What that tenant's model says, key by key, and which line of which section says it.
+
+        Also for families and refused models; empty where its section cannot be read or inherits from none.
+        """
+        try:
+            return {name: value for name, value in self._view(tenant).resolve(key).values.items() if value.text}
+        except Refused:
+            return {}
+
+    def _view(self, tenant: str) -> Inheritance:
+        return self.views.get(tenant) or self.views.get("") or Inheritance(())
 
 
 def load_catalog(models_dir: Path, user_dir: Path, template_exists: TemplateExists | None = None) -> Catalog:
@@ -69,17 +87,18 @@ class _Loader:
         wide = tuple(layer for layer in self._layers if not layer.tenant)
         common_view = Inheritance(wide)
         common = self._build(common_view, "", common_view.names())
+        views = {"": common_view}
         tenants = {}
         for layer in self._layers:
             if layer.tenant:
-                view = Inheritance((layer,), common_view)
+                view = views[layer.tenant] = Inheritance((layer,), common_view)
                 touched = [name for name in view.names() if view.touches(name)]
                 tenants[layer.tenant] = self._build(view, layer.tenant, touched)
         return Catalog(
             {key: model for key, model in common.items() if model},
             tenants,
             tuple(dict.fromkeys(self._refusals)),
-            _origins(self._layers),
+            views,
             self._answers,
         )
 
@@ -102,6 +121,9 @@ class _Loader:
         """Give the model its segment and its shared files; raises Refused where another has them."""
         section = view.sections(model.key)[-1]
         segment = model_segment(model.key)
+        if segment.upper().startswith((".", "FIRMWARE-")) or segment.upper() in _RESERVED:
+            reason = f"Its folder would be {segment}, which is not for files of phones. Rename the model."
+            raise Refused(section.file, section.line, reason)
         holder = self._segments.setdefault(segment.casefold(), model.key)
         if holder != model.key:
             reason = f"Its folder would be {segment}, which is that of [{holder}]. Rename one of the two."
@@ -121,12 +143,3 @@ class _Loader:
         if (name, tenant) not in self._answers:
             self._answers[name, tenant] = self._ask(name, tenant)
         return self._answers[name, tenant]
-
-
-def _origins(layers: Iterable[Layer]) -> dict[str, tuple[Origin, ...]]:
-    origins: dict[str, tuple[Origin, ...]] = {}
-    for layer in layers:
-        for name, section in layer.sections.items():
-            origin = Origin(layer.scope, layer.tenant, f"{section.file}:{section.line}")
-            origins[name] = (*origins.get(name, ()), origin)
-    return origins

@@ -73,15 +73,15 @@ class Inheritance:
 
     def sections(self, name: str) -> tuple[Section, ...]:
         """The sections of that name, the widest scope first."""
-        return tuple(layer.sections[name] for layer in self._layers if name in layer.sections)
+        return tuple(section for _, section in self.places(name))
+
+    def places(self, name: str) -> tuple[tuple[Layer, Section], ...]:
+        """The layers that have a section of that name, with it, the widest scope first."""
+        return tuple((layer, layer.sections[name]) for layer in self._layers if name in layer.sections)
 
     def maps(self, name: str) -> tuple[MapLayer, ...]:
         """The map files of that name, the widest scope first."""
         return tuple(layer.maps[name] for layer in self._layers if name in layer.maps)
-
-    def narrowest(self, name: str) -> Layer:
-        """The layer that has the last word on an existing section."""
-        return next(layer for layer in reversed(self._layers) if name in layer.sections)
 
     def translation(self, name: str) -> tuple[TranslationMap, str]:
         """The map of that name, joined through the scopes, and its digest; empty where there is none."""

@@ -202,6 +202,14 @@ def test_a_missing_template_refuses_its_models(tmp_path, load, acme):
     assert catalog.model("blue", "blue") is not None
 
 
+@pytest.mark.parametrize("key", ["contacts", "Profiles", "firmware-x", ".hidden"])
+def test_models_whose_folder_is_taken_are_refused(load, acme, key):
+    catalog = load({"models.d/acme.ini": f"{acme}[{key}]\nextends = acme-one\nset_COMMON = 2"})
+
+    assert f"would be {key}, which is not for files of phones" in catalog.refusals[0].reason
+    assert [model.key for model in catalog.models()] == ["acme-one"]
+
+
 @pytest.mark.parametrize("output", ["CONTACTS/x.cfg", "contacts/${mac}.cfg", "FIRMWARE-x/a.cfg"])
 def test_files_of_a_phone_keep_out_of_shared_folders(load, output, acme):
     catalog = load({"models.d/acme.ini": f"{acme}template_2 = a -> {output}\n"})

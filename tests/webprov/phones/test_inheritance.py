@@ -1,4 +1,5 @@
 from webprov.phones.catalog import Origin
+from webprov.phones.inheritance import Stated
 from webprov.phones.phonemodel import Scope
 
 ONE_LINE = 9
@@ -60,6 +61,22 @@ def test_narrower_scopes_merge_key_by_key(load, acme):
         Origin(Scope.TENANT, "blue", "user_provisioning/blue/models.txt:1"),
     )
     assert len(catalog.origins("acme-one")) == 2
+    assert catalog.origins("nobody") == ()
+
+
+def test_each_value_says_where_it_comes_from(load, acme):
+    catalog = load({
+        "models.d/acme.ini": acme.replace("label = Acme One", "firmware = one.rom"),
+        "user_provisioning/blue/models.txt": "[_acme]\nset_SIP_TRANSPORT = tls\nline_template =\n",
+    })  # fmt: skip
+
+    stated = catalog.stated("acme-one", "blue")
+
+    assert catalog.model("acme-one") is None
+    assert stated["set_SIP_TRANSPORT"] == Stated("tls", "user_provisioning/blue/models.txt", 2, "_acme")
+    assert stated["brand"] == Stated("Acme", "models.d/acme.ini", 2, "_acme")
+    assert "line_template" not in stated
+    assert catalog.stated("nobody") == {}
 
 
 def test_a_tenant_override_of_a_family_changes_its_heirs_there_only(load, acme):
