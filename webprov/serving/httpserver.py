@@ -1,7 +1,7 @@
-"""waitress as phones need it: bounded in connections, time and bytes, so that slow clients starve nobody (RL-01).
+"""waitress as webprov needs it: bounded in connections, time and bytes, so that slow clients starve nobody (RL-01).
 
 waitress by itself lets a client take for ever over its headers as long as a byte comes now and then. Here a request has
-15 s for its headers and 60 s for its body, counted from its first byte, and one address may hold 512 connections.
+15 s for its headers and its time for the body, counted from its first byte, and one address holds 512 connections.
 """
 
 import logging
@@ -10,6 +10,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from waitress.adjustments import Adjustments
@@ -17,20 +18,31 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 
 HEADER_SECONDS = 15
-BODY_SECONDS = 60
 IDLE_SECONDS = 15
 CONNECTIONS_PER_SOURCE = 512
-CONNECTIONS = 4_000
 HEADER_BYTES = 16 * 1024
-BODY_BYTES = 64 * 1024
 
 
-class PhoneChannel(HTTPChannel):  # type: ignore[misc]
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What differs between the phones' listener and the admin UI's (security RL-02)."""
+
+    threads: int
+    connections: int
+    body_bytes: int
+    body_seconds: int
+
+
+PHONE_LIMITS = Limits(threads=4, connections=4_000, body_bytes=64 * 1024, body_seconds=60)
+ADMIN_LIMITS = Limits(threads=8, connections=1_000, body_bytes=64 * 1024 * 1024, body_seconds=300)
+
+
+class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     """One connection that knows when its unfinished request began."""
 
     began = 0.0
 
-    def __init__(self, server: "PhoneServer", sock: socket.socket, addr: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, server: "BoundedServer", sock: socket.socket, addr: Any, *args: Any, **kwargs: Any) -> None:
         self.source = addr[0]
         super().__init__(server, sock, addr, *args, **kwargs)
 
@@ -57,16 +69,19 @@ class PhoneChannel(HTTPChannel):  # type: ignore[misc]
         request = self.request
         if request is None or self.requests:
             return False
-        return bool(now - self.began > (BODY_SECONDS if request.headers_finished else HEADER_SECONDS))
+        return bool(
+            now - self.began > (self.server.limits.body_seconds if request.headers_finished else HEADER_SECONDS)
+        )
 
 
-class PhoneServer(TcpWSGIServer):  # type: ignore[misc]
+class BoundedServer(TcpWSGIServer):  # type: ignore[misc]
     """Serves one socket; refuses more connections from an address than it may hold, and ends late requests."""
 
-    channel_class = PhoneChannel
+    channel_class = BoundedChannel
 
-    def __init__(self, *args: Any, unlimited: Callable[[str], bool], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: Limits, unlimited: Callable[[str], bool], **kwargs: Any) -> None:
         self.per_source: Counter[str] = Counter()
+        self.limits = limits
         self._unlimited = unlimited
         super().__init__(*args, **kwargs)
 
@@ -90,36 +105,44 @@ class PhoneServer(TcpWSGIServer):  # type: ignore[misc]
                 channel.will_close = True
 
 
-def make_server(application: Any, listener: socket.socket, unlimited: Callable[[str], bool]) -> PhoneServer:
+def make_server(
+    application: Any, listener: socket.socket, limits: Limits, unlimited: Callable[[str], bool]
+) -> BoundedServer:
     """A server for an already bound socket; `run()` it, a SystemExit ends it.
 
     `unlimited` says for which addresses (trusted proxies) the limit per address does not hold.
     """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a storm fills the queue: normal, and costly to log
-    _allow_open_files()
+    _allow_open_files(limits.connections + 500)
     adjustments = Adjustments(
         sockets=[listener],
-        threads=4,
+        threads=limits.threads,
         ident="webprov",
         backlog=2_048,
-        connection_limit=CONNECTIONS,
+        connection_limit=limits.connections,
         channel_timeout=IDLE_SECONDS,
         cleanup_interval=2,
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=False,  # serving.sources decides whom to believe
         max_request_header_size=HEADER_BYTES,
-        max_request_body_size=BODY_BYTES,
+        max_request_body_size=limits.body_bytes,
     )
     where = (listener.family, listener.type, listener.proto, listener.getsockname())
-    return PhoneServer(
-        application, {}, _sock=listener, adj=adjustments, sockinfo=where, bind_socket=False, unlimited=unlimited
+    return BoundedServer(
+        application,
+        {},
+        _sock=listener,
+        adj=adjustments,
+        sockinfo=where,
+        bind_socket=False,
+        limits=limits,
+        unlimited=unlimited,
     )
 
 
-def _allow_open_files() -> None:
+def _allow_open_files(wanted: int) -> None:
     """As many open files as the system lets us have, up to what our connections need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + 500
     if soft != resource.RLIM_INFINITY and soft < wanted:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

@@ -45,12 +45,13 @@ class Sources:
         address = peer
         for hop in reversed(forwarded_for.split(",")):
             before = _parse(hop)
-            if not self._trusted(address) or before is None:
+            if not self.is_proxy(address) or before is None:
                 break
             address = str(before)
         return address
 
-    def _trusted(self, address: str) -> bool:
+    def is_proxy(self, address: str) -> bool:
+        """Whether the address (text) is one of a trusted proxy."""
         parsed = _parse(address)
         return parsed is not None and any(parsed in network for network in self._proxies)
 

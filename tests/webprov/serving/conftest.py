@@ -9,7 +9,7 @@ import pytest
 from tests.webprov.serving.fleet import Fleet, Phones
 from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
-from webprov.serving.httpserver import make_server
+from webprov.serving.httpserver import PHONE_LIMITS, make_server
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def start_phones(instance, fleet) -> Iterator[Callable[[], Phones]]:
     def start() -> Phones:
         listener = socket.create_server(("127.0.0.1", 0))
         fetching = Fetching(instance)
-        server = make_server(PhoneApp(fetching), listener, unlimited=lambda address: False)
+        server = make_server(PhoneApp(fetching), listener, PHONE_LIMITS, unlimited=lambda address: False)
         thread = threading.Thread(target=server.run)
         thread.start()
         running.append((server, thread, fetching))

@@ -1,0 +1,86 @@
+"""The parts of `webprov serve`, each run in processes of its own: where they listen, and what they run (design)."""
+
+import importlib
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from webprov.config import Config
+from webprov.enums import Protocol
+from webprov.errors import WebprovError
+from webprov.serving.fetching import Fetching
+from webprov.serving.http import PhoneApp
+from webprov.serving.httpserver import ADMIN_LIMITS, PHONE_LIMITS, make_server
+from webprov.serving.sources import Sources
+from webprov.store.instance import Instance
+from webprov.store.settings import ProvisioningSettings
+
+ADMIN_APP = "wsgi:create_app"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part listens and how many processes share that socket."""
+
+    host: str
+    port: int
+    processes: int = 1
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: `place` says where it listens by these settings (None: not at all), `run` serves until SystemExit."""
+
+    place: Callable[[ProvisioningSettings, Config], Place | None]
+    run: Callable[[Instance, socket.socket], None]
+
+
+def run_admin(instance: Instance, listener: socket.socket) -> None:
+    """The admin UI. Its app is loaded by name, because `wsgi` stands above this package."""
+    module, _, factory = ADMIN_APP.partition(":")
+    app = getattr(importlib.import_module(module), factory)(instance.config)
+    make_server(app, listener, ADMIN_LIMITS, _is_proxy(instance)).run()
+
+
+def run_http(instance: Instance, listener: socket.socket) -> None:
+    """The phones' HTTP."""
+    fetching = Fetching(instance)
+    try:
+        make_server(PhoneApp(fetching), listener, PHONE_LIMITS, _is_proxy(instance)).run()
+    finally:
+        fetching.close()
+
+
+def _is_proxy(instance: Instance) -> Callable[[str], bool]:
+    sources = Sources("", instance.config.trusted_proxies)
+    return sources.is_proxy
+
+
+def _admin_place(_settings: ProvisioningSettings, config: Config) -> Place:
+    return Place(config.admin_bind.name, config.admin_bind.port or 8080)
+
+
+def _phone_place(protocol: Protocol) -> Callable[[ProvisioningSettings, Config], Place | None]:
+    def place(settings: ProvisioningSettings, config: Config) -> Place | None:
+        if not settings.serves_phones or not settings.enabled(protocol):
+            return None
+        processes = config.http_processes if protocol is Protocol.HTTP else 1
+        return Place(config.phone_address, settings.port(protocol), processes)
+
+    return place
+
+
+PARTS: Mapping[str, Part] = {
+    "admin": Part(_admin_place, run_admin),
+    "http": Part(_phone_place(Protocol.HTTP), run_http),
+}
+
+
+def part_named(name: str) -> Part:
+    """The part called `name`; raises WebprovError for one that this webprov does not have."""
+    if name not in PARTS:
+        raise WebprovError(f"This webprov has no part “{name}”. It has {', '.join(PARTS)}.")
+    return PARTS[name]
