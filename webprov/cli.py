@@ -14,6 +14,7 @@ from webprov import __version__
 from webprov.errors import WebprovError
 
 VERBS = {  # verb: (where its click command is, its line in the help), in the contract's order
+    "serve": ("webprov.commands.serve:serve", "Start everything and keep it running, or one part."),
     "init": ("webprov.commands.instance:init", "Make the instance, or bring it to this version."),
 }
 

@@ -53,5 +53,9 @@ class TemplateError(WebprovError):
         self.reason = reason
 
 
+class AlreadyRunning(WebprovError):
+    """Another process does this for the same instance."""
+
+
 class StorageError(WebprovError):
     """Files could not be written or read; the old ones are still in place (security FS-07)."""

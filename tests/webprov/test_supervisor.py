@@ -1,0 +1,215 @@
+"""`webprov serve` as people run it: a process of its own with free ports."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.webprov.serving.fleet import Fleet
+from webprov.config import load_config
+from webprov.enums import Protocol
+from webprov.store.instance import open_instance
+from webprov.store.listeners import ListenerState, listener_of
+from webprov.store.secrets import open_keyring, unlock
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def status(port: int, path: str) -> int | None:
+    """The status of one GET, None when nobody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def eventually(check, seconds: float = 10.0):
+    end = time.monotonic() + seconds
+    while not (found := check()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+class Service:
+    """A running `webprov serve` on an instance whose HTTP port is free."""
+
+    def __init__(self, folder: Path) -> None:
+        self.admin, self.port = free_port(), free_port()
+        self.env = {
+            **os.environ,
+            "WEBPROV_INSTANCE": str(folder / "instance"),
+            "WEBPROV_ADMIN_BIND": f"127.0.0.1:{self.admin}",
+            "WEBPROV_PHONE_ADDRESS": "127.0.0.1",
+            "WEBPROV_HTTP_PROCESSES": "1",
+        }
+        self.instance = open_instance(load_config(self.env))
+        self.change(http_port=self.port)
+        self.errors = folder / "errors.txt"
+        self.process = None
+
+    def start(self, *options: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "webprov", "serve", *options]
+        with self.errors.open("a") as errors:
+            self.process = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, stderr=errors, text=True)
+        return self.process
+
+    def change(self, **values: object) -> None:
+        unlock(open_keyring(self.instance.config.key_file, create=False))  # of several instances in this test process
+        Fleet(self.instance).change(**values)
+
+    def children(self) -> dict[str, int]:
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent == self.process.pid and b"--only" in words:
+                found[words[words.index(b"--only") + 1].decode()] = int(folder.name)
+        return found
+
+    def listener(self):
+        with self.instance.sessions() as session:
+            return listener_of(session, Protocol.HTTP)
+
+    def close(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        if self.process:
+            self.process.wait(10)
+            self.process.stdout.close()
+        self.instance.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(tmp_path)
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """A service for those tests that leave it as it was."""
+    service = Service(tmp_path_factory.mktemp("running"))
+    service.start()
+    yield service
+    service.close()
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_serve_starts_all_prints_what_to_do_and_ends_on_sigterm(service):
+    process = service.start()
+
+    assert eventually(lambda: status(service.port, "/provisioning/x")) == 401
+    assert eventually(lambda: status(service.admin, "/setup")) == 200
+    children = service.children()
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert set(children) == {"admin", "http"}
+    assert eventually(lambda: not any(alive(pid) for pid in children.values()))
+    assert f"http://127.0.0.1:{service.admin}/setup\n" in output
+    assert re.search(r"Set-up token +\S{24}\n", output)
+    assert f":{service.port}/provisioning\n" in output
+    assert "ERROR" not in service.errors.read_text()
+
+
+def test_a_killed_child_is_started_again(running):
+    eventually(lambda: status(running.port, "/provisioning/x"))
+    before = running.children()
+
+    os.kill(before["http"], signal.SIGKILL)
+
+    assert eventually(lambda: running.children().get("http") not in (None, before["http"]))
+    assert eventually(lambda: status(running.port, "/provisioning/x")) == 401
+    assert running.children()["admin"] == before["admin"]
+
+
+def test_children_end_when_the_supervisor_is_killed(service):
+    process = service.start()
+    eventually(lambda: status(service.port, "/provisioning/x"))
+    children = service.children()
+
+    process.send_signal(signal.SIGKILL)
+
+    assert len(children) == 2
+    assert eventually(lambda: not any(alive(pid) for pid in children.values()), 8)
+
+
+def test_ports_and_switches_take_effect_without_touching_other_parts(running):
+    eventually(lambda: status(running.port, "/provisioning/x"))
+    admin = running.children()["admin"]
+    new = free_port()
+
+    running.change(http_port=new)
+    assert eventually(lambda: status(new, "/provisioning/x"), 5) == 401
+    assert eventually(lambda: status(running.port, "/provisioning/x") is None, 5)
+    assert running.listener().text == f"127.0.0.1:{new}"
+
+    running.change(http_enabled=False)
+    assert eventually(lambda: status(new, "/provisioning/x") is None, 5)
+    assert eventually(lambda: running.listener().state is ListenerState.OFF, 5)
+    assert eventually(lambda: running.children() == {"admin": admin}, 5)
+    running.change(http_enabled=True, http_port=running.port)
+
+
+def test_a_taken_port_is_said_and_the_rest_goes_on(service):
+    with socket.create_server(("127.0.0.1", service.port)):
+        service.start()
+        assert eventually(lambda: status(service.admin, "/setup")) == 200
+        assert service.listener().state is ListenerState.FAILED
+
+    assert f"Port {service.port} is taken by another program." in service.errors.read_text()
+    assert eventually(lambda: status(service.port, "/provisioning/x")) == 401
+    assert service.listener().state is ListenerState.ON
+
+
+def test_a_second_serve_is_refused(running):
+    eventually(lambda: status(running.port, "/provisioning/x"))
+
+    command = [sys.executable, "-m", "webprov", "serve"]
+    second = subprocess.run(command, env=running.env, capture_output=True, text=True, timeout=20)
+
+    assert second.returncode == 1
+    assert "webprov is already running for" in second.stderr
+
+
+def test_one_part_alone_follows_the_mode_and_ends_on_ctrl_c(service):
+    service.start("--only", "http")
+    assert eventually(lambda: status(service.port, "/provisioning/x")) == 401
+    assert status(service.admin, "/setup") is None
+
+    service.change(mode="external")
+    assert eventually(lambda: status(service.port, "/provisioning/x") is None, 5)
+    service.change(serve_locally=True)
+    assert eventually(lambda: status(service.port, "/provisioning/x"), 5) == 401
+    service.process.send_signal(signal.SIGINT)
+    assert service.process.wait(10) == 0
+
+
+def test_a_part_that_does_not_exist_is_refused(service):
+    command = [sys.executable, "-m", "webprov", "serve", "--only", "tftp"]
+    refused = subprocess.run(command, env=service.env, capture_output=True, text=True, timeout=20)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Error: This webprov has no part “tftp”.")

@@ -1,0 +1,276 @@
+"""Starts the parts as processes, restarts what dies, follows the settings (design, "Processes").
+
+The supervisor binds each port once and hands the socket to the part's processes, so that changing one part touches no
+other. Children notice its end by their standard input: when that closes, they stop (`run_child`).
+"""
+
+import errno
+import fcntl
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from webprov.config import Config
+from webprov.errors import AlreadyRunning
+from webprov.parts import PARTS, Part, Place
+from webprov.store.instance import Instance
+from webprov.store.listeners import Listener, ListenerState, note_listener
+from webprov.store.settings import load_settings
+from webprov.store.watch import CounterWatch
+
+log = logging.getLogger(__name__)
+
+_TURN_SECONDS = 0.2
+_BIND_AGAIN_SECONDS = 2
+_STOP_SECONDS = 5
+_LONGEST_BACKOFF_SECONDS = 10
+_HEALTHY_SECONDS = 10
+
+
+class Supervisor:
+    """Runs `parts` until `stop` is called or a signal comes."""
+
+    def __init__(self, instance: Instance, parts: Mapping[str, Part] = PARTS) -> None:
+        self._instance = instance
+        self._watch = CounterWatch(instance.engine)
+        self._teams = {name: Team(name, part, instance) for name, part in parts.items()}
+        self._settings_count = -1
+        self._bind_at = 0.0
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Bind what the settings want and start the processes."""
+        self._turn()
+
+    def run(self) -> None:
+        """Look after the processes until told to stop; then end them all, in at most ten seconds."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        try:
+            while not self._stopping.wait(_TURN_SECONDS):
+                self._turn()
+        finally:
+            wait_for_end([child for team in self._teams.values() for child in team.give_up()])
+            self._watch.close()
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stopping.set()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    def _turn(self) -> None:
+        count = self._watch.counts().get("settings", 0)
+        if count != self._settings_count or time.monotonic() >= self._bind_at:
+            self._settings_count = count
+            self._bind_at = time.monotonic() + _BIND_AGAIN_SECONDS
+            self._follow_settings()
+        for team in self._teams.values():
+            team.keep_running()
+
+    def _follow_settings(self) -> None:
+        try:
+            with self._instance.sessions() as session:
+                settings = load_settings(session)
+        except SQLAlchemyError as e:
+            log.warning("The settings cannot be read, going on with those known: %s", e)
+            return
+        for team in self._teams.values():
+            team.move(team.part.place(settings, self._instance.config))
+
+
+class Team:
+    """The processes of one part, and the socket they share."""
+
+    def __init__(self, name: str, part: Part, instance: Instance) -> None:
+        self.name, self.part = name, part
+        self._instance = instance
+        self._place: Place | None = None
+        self._listener: socket.socket | None = None
+        self._children: list[Child] = []
+        self._leaving: list[Child] = []
+        self._noted: Listener | None = None
+        self._deaths = 0
+        self._start_at = 0.0
+
+    def move(self, place: Place | None) -> None:
+        """Listen at `place` from now on, or not at all (None). Where that fails, an old place is kept."""
+        if place is None:
+            self._leave()
+            self._note(Listener(ListenerState.OFF))
+            return
+        if place != self._place:
+            try:
+                listener = bind(place)
+            except OSError as e:
+                self._note(Listener(ListenerState.FAILED, _why_not(place, e)))
+                return
+            self._leave()
+            self._place, self._listener, self._start_at = place, listener, 0.0
+        self._note(Listener(ListenerState.ON, str(place)))
+
+    def keep_running(self) -> None:
+        """Start what is missing; who died quickly is started again later and later."""
+        for child in self._leaving[:]:
+            child.kill_when_late()
+            if child.ended:
+                self._leaving.remove(child)
+        for child in [child for child in self._children if child.ended]:
+            self._children.remove(child)
+            self._bury(child)
+        if self._place is None or self._listener is None or time.monotonic() < self._start_at:
+            return
+        while len(self._children) < self._place.processes:
+            self._children.append(Child(self.name, self._listener))
+
+    def give_up(self) -> list["Child"]:
+        """Stop listening; the processes that are about to end."""
+        self._leave()
+        return self._leaving
+
+    def _leave(self) -> None:
+        for child in self._children:
+            child.terminate()
+        self._leaving += self._children
+        self._children = []
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = self._place = None
+
+    def _bury(self, child: "Child") -> None:
+        self._deaths = 1 if child.age_seconds > _HEALTHY_SECONDS else self._deaths + 1
+        pause = min(0.1 * 2**self._deaths, _LONGEST_BACKOFF_SECONDS)
+        self._start_at = time.monotonic() + pause
+        log.error("%s (process %d) ended with status %s; starting it again", self.name, child.pid, child.status)
+
+    def _note(self, listener: Listener) -> None:
+        """Say once, in the log and in the database, what became of the listener."""
+        if listener == self._noted:
+            return
+        level = logging.ERROR if listener.state is ListenerState.FAILED else logging.INFO
+        log.log(level, "%s: %s %s", self.name, listener.state, listener.text)
+        try:
+            with self._instance.sessions() as session:
+                note_listener(session, self.name, listener)
+        except SQLAlchemyError as e:
+            log.warning("The state of %s cannot be stored: %s", self.name, e)
+        else:
+            self._noted = listener
+
+
+class Child:
+    """One process of a part."""
+
+    def __init__(self, name: str, listener: socket.socket) -> None:
+        number = listener.fileno()
+        command = [sys.executable, "-m", "webprov", "serve", "--only", name, "--listener-fd", str(number)]
+        self._process = subprocess.Popen(command, pass_fds=[number], stdin=subprocess.PIPE)  # noqa: S603
+        self._started = time.monotonic()
+        self._kill_at = float("inf")
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it was started."""
+        return time.monotonic() - self._started
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended; its pipe is closed then."""
+        if self._process.poll() is None:
+            return False
+        if self._process.stdin:
+            self._process.stdin.close()
+        return True
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status; negative: the signal that ended it."""
+        return self._process.returncode
+
+    def terminate(self) -> None:
+        """Ask it to end what it is doing and go."""
+        self._process.terminate()
+        self._kill_at = time.monotonic() + _STOP_SECONDS
+
+    def kill_when_late(self) -> None:
+        """End it by force when it had its time."""
+        if time.monotonic() >= self._kill_at:
+            self._process.kill()
+
+
+def wait_for_end(children: Iterable[Child]) -> None:
+    """Wait for processes that were asked to end; who takes more than five seconds is ended by force."""
+    waiting = list(children)
+    while waiting:
+        for child in waiting:
+            child.kill_when_late()
+        waiting = [child for child in waiting if not child.ended]
+        time.sleep(0.02)
+
+
+def bind(place: Place) -> socket.socket:
+    """A listening socket at `place`; raises OSError. `::` takes IPv4 too."""
+    family, _, _, _, address = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(address[:2], family=family, backlog=2_048, dualstack_ipv6=place.host == "::")
+
+
+def lock_instance(config: Config, only: str | None) -> IO[str]:
+    """Keep others from serving the same instance while the file returned is open; raises AlreadyRunning."""
+    path = Path(config.instance / (f"serve-{only}.lock" if only else "serve.lock"))
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise AlreadyRunning(
+            f"webprov is already running for {config.instance}. Stop that one first, or set another WEBPROV_INSTANCE."
+        ) from None
+    return file
+
+
+def run_child(part: Part, instance: Instance, listener_fd: int) -> None:
+    """Be one process of a part: serve the inherited socket until the supervisor says so or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor too, which then ends us in order
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, name="Parent", daemon=True).start()
+    with socket.socket(fileno=listener_fd) as listener, suppress(SystemExit):
+        part.run(instance, listener)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit
+
+
+def _end_with_parent() -> None:
+    """Wait for the supervisor's end of our standard input to close; then stop, by force where it takes too long."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_STOP_SECONDS)
+    os._exit(1)
+
+
+def _why_not(place: Place, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {place.port} is taken by another program. Stop that program or choose another port."
+    if error.errno == errno.EACCES:
+        return f"Port {place.port} is reserved for root. Choose one from 1024, or forward {place.port} to it."
+    return f"Cannot listen on {place}: {error.strerror}. Choose an address of this machine."
