@@ -1,7 +1,7 @@
 """Lines and keys as templates see them: one record per account and key of the model, used or not (spec 3)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from webprov.phones.phonemodel import PhoneModel
 from webprov.rendering.context import Value
@@ -20,8 +20,7 @@ _LINE_FIELDS = {
 _LINE_SECRETS = frozenset({"PASSWORD"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a key sits: on the phone (module 0) or an expansion module, counted from 1."""
 
     module: int
@@ -96,21 +95,33 @@ def used_keys(device: DeviceData, model: PhoneModel) -> dict[Place, KeyData]:
     return {Place(key.module, key.number): key for key in device.keys if not _obstacle(key, model)}
 
 
-def slot_warnings(device: DeviceData, model: PhoneModel) -> list[str]:
-    """What is kept but not written, because this model has no place for it (spec 9)."""
-    surplus = [line.number for line in device.lines if line.number > model.lines]
-    warnings = [f"{_listed('Line', surplus)} not written: {_a(model)} has {_count(model.lines, 'line')}."][
-        : len(surplus)
+def slot_warnings(device: DeviceData, model: PhoneModel, written: Mapping[Place, KeyData]) -> list[str]:
+    """What is kept but not written, because this model has no place for it (spec 9); `written` are the used keys."""
+    astray = [key for key in written.values() if key.line > model.lines]
+    return [
+        *_line_warnings(device, model),
+        *(_key_warnings(device, model) if len(written) < len(device.keys) else ()),
+        *(f"{_key_name(key).capitalize()} uses line 1: there is no line {key.line}." for key in astray),
     ]
+
+
+def _line_warnings(device: DeviceData, model: PhoneModel) -> list[str]:
+    surplus = [line.number for line in device.lines if line.number > model.lines]
     nameless = [line.number for line in device.lines if line.number <= model.lines and not line.userid]
-    warnings += [f"{_listed('Line', nameless)} not written: enter a SIP user."][: len(nameless)]
+    warnings = []
+    if surplus:
+        warnings.append(f"{_listed('Line', surplus)} not written: {_a(model)} has {_count(model.lines, 'line')}.")
+    if nameless:
+        warnings.append(f"{_listed('Line', nameless)} not written: enter a SIP user.")
+    return warnings
+
+
+def _key_warnings(device: DeviceData, model: PhoneModel) -> list[str]:
     by_reason: dict[str, list[KeyData]] = {}
     for key in device.keys:
         if reason := _obstacle(key, model):
             by_reason.setdefault(reason, []).append(key)
-    warnings += [_not_written(keys, reason) for reason, keys in by_reason.items()]
-    astray = [key for key in used_keys(device, model).values() if key.line > model.lines]
-    return warnings + [f"{_key_name(key).capitalize()} uses line 1: there is no line {key.line}." for key in astray]
+    return [_not_written(keys, reason) for reason, keys in by_reason.items()]
 
 
 def _obstacle(key: KeyData, model: PhoneModel) -> str:

@@ -35,7 +35,7 @@ from webprov.rendering.slots import (
     used_lines,
 )
 from webprov.rendering.systemdata import SystemData
-from webprov.store.devicedata import CustomValues, DeviceData, LineData, TenantData
+from webprov.store.devicedata import CustomValues, DeviceData, KeyData, LineData, TenantData
 
 Numbered = TypeVar("Numbered", LayerValues, "Slot")
 
@@ -110,8 +110,9 @@ def device_variables(device: DeviceData, model: PhoneModel, system: SystemData) 
     custom = _custom_layers(device, model, system)
     values = merge((*built_in, *custom))
     lines = _line_slots(device, model, system, values)
-    keys, used = _key_slots(device, model, system)
-    warnings = (*filter(None, [protocol_warning(system.settings, model)]), *slot_warnings(device, model))
+    found = used_keys(device, model)
+    keys, used = _key_slots(found, model, system)
+    warnings = (*filter(None, [protocol_warning(system.settings, model)]), *slot_warnings(device, model, found))
     context = TemplateContext(
         values=values,
         lines=tuple(_line_record(slot, built_in) for slot in lines),
@@ -248,9 +249,8 @@ def _line_record(slot: Slot, built_in: Sequence[LayerValues]) -> dict[str, Value
 
 
 def _key_slots(
-    device: DeviceData, model: PhoneModel, system: SystemData
+    found: Mapping[Place, KeyData], model: PhoneModel, system: SystemData
 ) -> tuple[tuple[LayerValues, ...], tuple[int, ...]]:
-    found = used_keys(device, model)
     modules = max((place.module for place in found), default=0)
     positions, empty = system.memo.get((model,), ("keys", str(modules)), lambda: _empty_keys(model, modules))
     slots = list(empty)
