@@ -1,0 +1,262 @@
+"""Grandstream GRP26xx and GXP21xx: one file in the alias dialect, which keeps whatever it does not name."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.phone_templates.clocks import SAMPLE, Clock, Edge, true_changes
+from tests.phone_templates.fleet import (
+    SETTINGS,
+    TENANT,
+    assert_expected,
+    golden_device,
+    library,
+    maximum_device,
+    model,
+    models,
+    render,
+    render_contacts,
+)
+from webprov.rendering.render import render_device
+from webprov.rendering.systemdata import SystemData
+from webprov.rendering.variables import device_variables
+from webprov.store.devicedata import CustomValue, DeviceData, KeyData
+
+MAC = "C074AD0B63EE"
+GRP, GXP = "grandstream-grp2614", "grandstream-gxp2170"
+
+
+def items(device: DeviceData) -> dict[str, str]:
+    """All settings of the phone's file."""
+    return read(render(device)[f"cfg{device.mac.lower()}.xml"].text)
+
+
+def read(text: str) -> dict[str, str]:
+    """The items of a file; one that stands there twice is an error."""
+    root = ElementTree.fromstring(text)
+    found = root.findall("config/item")
+    names = Counter(item.get("name", "") for item in found)
+    assert (root.tag, [name for name, count in names.items() if count > 1]) == ("gs_provision", [])
+    return {item.get("name", ""): item.text or "" for item in found}
+
+
+def with_variables(**values: str) -> dict[str, str]:
+    """The settings of a usual device with these custom variables."""
+    variables = {name: CustomValue(value) for name, value in values.items()}
+    return items(replace(golden_device(GRP), variables=variables))
+
+
+@pytest.mark.parametrize("key", [GRP, GXP])
+def test_file_of_a_usual_phone_is_as_expected(key):
+    assert_expected(golden_device(key, MAC), key)
+
+
+@pytest.mark.parametrize("key", models("Grandstream"))
+def test_every_model_with_all_lines_and_keys_gives_a_sound_file(key):
+    device = maximum_device(key)
+
+    told = items(device)
+
+    for line in device.lines:
+        assert told[f"account.{line.number}.sip.subscriber.name"] == line.display_name
+        assert told[f"account.{line.number}.sip.subscriber.password"] == line.password
+    labels = [value for name, value in told.items() if name.startswith("pks.") and name.endswith(".description")]
+    assert labels == [key.label for key in device.keys]
+    assert told["users.admin.password"] == device.admin_password
+
+
+@pytest.mark.parametrize("key", models("Grandstream"))
+def test_keys_of_every_kind_are_all_there_in_sequence(key):
+    told = items(replace(golden_device(key), keys=()))
+
+    phone = model(key)
+    virtual = int(phone.sets["VPK_KEYS"])
+    assert numbers(told, "vpk") == list(range(1, virtual + 1))
+    assert numbers(told, "mpk") == list(range(1, phone.keys - virtual + 1))
+    assert numbers(told, "ext") == []
+
+
+def numbers(told: dict[str, str], kind: str) -> list[int]:
+    """The numbers of the keys of that kind, in the order of the file."""
+    found = (re.fullmatch(rf"pks\.{kind}\.(\d+)\.keyMode", name) for name in told)
+    return [int(match[1]) for match in found if match]
+
+
+def test_unused_accounts_are_switched_off_and_emptied():
+    told = items(golden_device(GRP))
+
+    assert [told[f"account.{number}.enable"] for number in range(1, 13)] == ["Yes"] * 2 + ["No"] * 10
+    assert told["account.3.sip.userid"] == told["account.3.sip.subscriber.password"] == ""
+
+
+def test_server_is_told_without_scheme_and_credentials():
+    told = items(golden_device(GRP))
+
+    assert re.fullmatch(r"pbx\.example\.com(:\d+)?/provisioning", told["provisioning.config.serverPath"])
+    assert told["provisioning.config.protocol"] == "HTTP"
+    assert told["provisioning.config.username"] == "phones"
+    assert re.fullmatch(
+        r"pbx\.example\.com(:\d+)?/provisioning/CONTACTS/acme/grandstream", told["phonebook.download.server"]
+    )
+    assert model(GRP).directories[0].output == "grandstream/phonebook.xml"
+
+
+def test_time_between_registrations_is_in_minutes():
+    assert with_variables(REG_EXPIRES="600")["account.1.sip.registerExpiration"] == "10"
+    assert with_variables(REG_EXPIRES="30")["account.1.sip.registerExpiration"] == "1"
+
+
+def test_codecs_fill_all_places():
+    told = with_variables(CODECS="opus pcma")
+
+    assert [told[f"account.1.codec.choice.{place}"] for place in range(1, 9)] == ["OPUS"] + ["PCMA"] * 7
+
+
+@pytest.mark.parametrize("name", ["SIP_TRANSPORT", "SRTP", "DTMF_MODE", "IP_MODE", "WEB_UI"])
+def test_words_of_the_phone_stand_for_each_choice(name):
+    choices = {
+        "SIP_TRANSPORT": ("account.1.sip.transport", {"udp": "UDP", "tcp": "TCP", "tls": "TlsOrTcp"}),
+        "SRTP": (
+            "account.1.audio.srtpMode",
+            {"off": "Disabled", "optional": "EnabledButNotForced", "required": "EnabledAndForced"},
+        ),
+        "DTMF_MODE": ("account.1.dtmf.sendInSip", {"rfc2833": "No", "inband": "No", "info": "Yes"}),
+        "IP_MODE": (
+            "network.internetProtocol",
+            {"ipv4": "IPv4Only", "ipv6": "IPv6Only", "dual": "BothAndPreferIPv4"},
+        ),
+        "WEB_UI": ("security.webAccessMode", {"1": "HTTPS", "0": "Disabled"}),
+    }
+    item, words = choices[name]
+
+    assert {value: with_variables(**{name: value})[item] for value in words} == words
+
+
+def test_port_is_added_to_servers_that_name_none():
+    tenant = replace(TENANT, registrar="sip.example.com:5070")
+
+    told = items(replace(golden_device(GRP), tenant=tenant, variables={"SIP_PORT": CustomValue("5090")}))
+
+    assert told["account.1.sip.server.1.address"] == "sip.example.com:5070"
+    assert told["account.1.sip.server.2.address"] == "pbx2.example.com:5090"
+
+
+def test_outbound_proxy_is_empty_where_it_is_the_registrar():
+    told = items(replace(golden_device(GRP), tenant=replace(TENANT, sip_proxy="")))
+
+    assert told["account.1.sip.outboundProxy.1.address"] == told["account.1.sip.outboundProxy.2.address"] == ""
+
+
+def test_keys_beyond_the_virtual_ones_name_their_account():
+    keys = (KeyData(17, "blf", value="103", line=2), KeyData(1, "voicemail", line=1))
+
+    told = items(replace(golden_device(GRP), keys=keys))
+
+    assert (told["pks.mpk.1.keyMode"], told["pks.mpk.1.account"]) == ("BLF", "Account2")
+    assert (told["pks.vpk.1.keyMode"], told["pks.vpk.1.account"], told["pks.vpk.1.value"]) == ("VoiceMail", "0", "*97")
+    assert (told["pks.vpk.2.keyMode"], told["pks.vpk.2.account"]) == ("Line", "1")
+    assert told["pks.vpk.3.keyMode"] == "None"
+
+
+def test_keys_of_the_second_module_count_on():
+    told = items(replace(golden_device(GXP), keys=(KeyData(3, "pickup", module=2, value="104", line=2),)))
+
+    assert numbers(told, "ext") == list(range(1, 81))
+    assert told["pks.ext.43.value"] == "*8104"
+    assert (told["pks.ext.43.account"], told["pks.ext.44.keyMode"]) == ("1", "None")
+
+
+@pytest.mark.parametrize("zone", sorted({*SAMPLE, *model(GRP).translation.timezones} - {"*"}))
+def test_clock_follows_the_zone(zone):
+    told = items(replace(golden_device(GRP), timezone=zone))
+
+    rule = told.get("dateTime.timezone.custom", told["dateTime.timezone"])
+    assert len(rule) <= 64
+    assert clock(rule).changes() == true_changes(zone)
+
+
+def clock(rule: str) -> Clock:
+    """The clock that a POSIX rule describes; without changes in it, those of the United States are meant."""
+    match = re.fullmatch(r"[A-Za-z]{3,}([-+]?[\d:]+)(?:[A-Za-z]{3,}([-+]?[\d:]+)?(?:,([^,]+),([^,]+))?)?", rule)
+    assert match
+    offset = -span(match[1])
+    if not re.search(r"\d[A-Za-z]", rule):
+        return Clock(offset)
+    saving = -span(match[2]) - offset if match[2] else timedelta(hours=1)
+    return Clock(offset, saving, edge(match[3] or "M3.2.0"), edge(match[4] or "M11.1.0"))
+
+
+def edge(text: str) -> Edge:
+    """`M3.5.0/02:00:00`: the last Sunday (0) of March. 24:00 of a day is 0:00 of the next."""
+    rule, _, at = text.partition("/")
+    month, nth, weekday = (int(part) for part in rule[1:].split("."))
+    return Edge(month, nth, weekday or 7, span(at or "2"))
+
+
+def span(text: str) -> timedelta:
+    """`-3:30` hours."""
+    parts = [int(part) for part in text.lstrip("+-").split(":")]
+    total = timedelta(**dict(zip(("hours", "minutes", "seconds"), parts, strict=False)))
+    return -total if text.startswith("-") else total
+
+
+def test_zones_of_the_menu_need_no_rule_of_their_own():
+    mapped = items(replace(golden_device(GRP), timezone="Europe/Berlin"))
+    other = items(replace(golden_device(GRP), timezone="Europe/Helsinki"))
+
+    assert "dateTime.timezone.custom" not in mapped
+    assert other["dateTime.timezone"] == "customize"
+
+
+def test_without_a_directory_the_phonebook_is_off():
+    phone, device = model(GRP), golden_device(GRP, MAC)
+
+    context = device_variables(device, phone, SystemData(SETTINGS)).context
+    (file,) = render_device(phone, context, library(), TENANT.name)
+
+    told = read(file.text)
+    assert told["phonebook.download.mode"] == "Disabled"
+    assert "phonebook.download.server" not in told
+
+
+def test_firmware_is_looked_for_only_where_the_model_names_one():
+    phone, device = replace(model(GRP), firmware="grp2614fw.bin"), golden_device(GRP, MAC)
+
+    context = device_variables(device, phone, SystemData(SETTINGS)).context
+    (file,) = render_device(phone, context, library(), TENANT.name)
+
+    told = read(file.text)
+    folder = told["provisioning.firmware.serverPath"]
+    assert re.fullmatch(r"pbx\.example\.com(:\d+)?/provisioning/FIRMWARE-grandstream-grp2614", folder)
+    assert (told["provisioning.firmware.checkCondition"], told["provisioning.firmware.username"]) == (
+        "AlwaysCheck",
+        "phones",
+    )
+    assert items(device)["provisioning.firmware.checkCondition"] == "SkipCheck"
+
+
+def test_phonebook_lists_every_number_with_its_kind():
+    contacts = [
+        {"NAME": "Ann <Example>", "FIRST_NAME": "Ann", "LAST_NAME": "<Example>", "EXTENSION": "101", "MOBILE": "0170"},
+        {"NAME": "R&D Ltd", "COMPANY": "R&D Ltd", "WORK": "+493012"},
+    ]
+
+    text = render_contacts(GRP, contacts)["grandstream/phonebook.xml"].text
+
+    ann, company = ElementTree.fromstring(text).findall("Contact")
+    assert (ann.findtext("FirstName"), ann.findtext("LastName")) == ("Ann", "<Example>")
+    assert [(phone.get("type"), phone.findtext("phonenumber")) for phone in ann.findall("Phone")] == [
+        ("Work", "101"),
+        ("Cell", "0170"),
+    ]
+    assert (company.findtext("id"), company.findtext("FirstName")) == ("2", "R&D Ltd")
+
+
+def test_override_stands_within_the_settings():
+    device = replace(golden_device(GRP), override='    <item name="call.dnd.enable">Yes</item>')
+
+    assert items(device)["call.dnd.enable"] == "Yes"
