@@ -1,0 +1,108 @@
+"""Provisioning Settings: what the form shows. What a value must look like is decided in `webprov.settingsinput`."""
+
+from dataclasses import asdict
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, IntegerField, PasswordField, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+
+from forms.errors import put_errors
+from webprov.enums import Protocol, ProvisioningMode
+from webprov.errors import InvalidInput
+from webprov.phones.timezones import timezone_names
+from webprov.settingsinput import AVAILABLE_PROTOCOLS, SETTINGS_FIELDS, parse_settings
+from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
+
+_HOST = {"autocomplete": "off", "spellcheck": "false"}
+_PROTOCOLS = [SelectChoice(protocol.value, protocol.upper()) for protocol in Protocol]
+_WEB = [SelectChoice(protocol.value, protocol.upper()) for protocol in (Protocol.HTTPS, Protocol.HTTP)]
+
+
+class ProvisioningSettingsForm(FlaskForm):
+    """One field per setting, under its contract name. All are always posted; the mode decides which ones show."""
+
+    mode = RadioField(
+        "Provisioning mode",
+        choices=[SelectChoice(ProvisioningMode.LOCAL, "Local"), SelectChoice(ProvisioningMode.EXTERNAL, "External")],
+    )
+    server_address = StringField("Server address", render_kw=_HOST)
+    timezone = SelectField("Time zone", choices=[])
+    default_protocol = SelectField("Default protocol", choices=_PROTOCOLS)
+    http_enabled = BooleanField("HTTP")
+    http_port = IntegerField("Port of HTTP")
+    https_enabled = BooleanField("HTTPS")
+    https_port = IntegerField("Port of HTTPS")
+    ftp_enabled = BooleanField("FTP")
+    ftp_port = IntegerField("Port of FTP")
+    ftps_enabled = BooleanField("FTPS")
+    ftps_port = IntegerField("Port of FTPS")
+    tftp_enabled = BooleanField("TFTP")
+    tftp_port = IntegerField("Port of TFTP")
+    tftp_networks = StringField("Networks allowed to use TFTP", render_kw=_HOST)
+    phone_networks = StringField("Networks allowed to fetch", render_kw=_HOST)
+    http_user = StringField("HTTP user", render_kw=_HOST)
+    http_password = PasswordField("HTTP password")
+    ftp_user = StringField("FTP user", render_kw=_HOST)
+    ftp_password = PasswordField("FTP password")
+    external_server = StringField("External DMS server", render_kw=_HOST)
+    external_protocol = SelectField("External protocol", choices=_WEB)
+    external_path = StringField("Provisioning path", render_kw=_HOST)
+    external_user = StringField("External DMS user", render_kw=_HOST)
+    external_password = PasswordField("External DMS password")
+    firmware_server = StringField("Firmware server", render_kw=_HOST)
+    serve_locally = BooleanField("Serve locally too")
+    backup_registrar = StringField("Backup registrar", render_kw=_HOST)
+    sip_proxy = StringField("SIP proxy", render_kw=_HOST)
+    backup_sip_proxy = StringField("Backup SIP proxy", render_kw=_HOST)
+    ntp_server = StringField("NTP server", render_kw=_HOST)
+
+    def __init__(self, formdata: object = None, *, saved: ProvisioningSettings) -> None:
+        shown = {name: value for name, value in asdict(saved).items() if name not in SECRET_FIELDS}
+        super().__init__(formdata, data=shown)
+        self.saved = saved
+        self.timezone.choices = [SelectChoice(name, name) for name in timezone_names()]
+
+    @property
+    def chosen_mode(self) -> ProvisioningMode:
+        """The mode chosen in the form, saved or not."""
+        chosen = str(self.mode.data)
+        return ProvisioningMode.EXTERNAL if chosen == ProvisioningMode.EXTERNAL else ProvisioningMode.LOCAL
+
+    @property
+    def serves_phones(self) -> bool:
+        """Whether this server's own listeners are part of what the form describes."""
+        return self.chosen_mode is ProvisioningMode.LOCAL or bool(self.serve_locally.data)
+
+    @property
+    def protocols(self) -> list[tuple[Protocol, Field, Field, bool]]:
+        """Each protocol with its switch, its port, and whether this version serves it."""
+        return [
+            (protocol, self[f"{protocol}_enabled"], self[f"{protocol}_port"], protocol in AVAILABLE_PROTOCOLS)
+            for protocol in Protocol
+        ]
+
+    def flat(self) -> dict[str, str]:
+        """What was typed, by contract name, as `changes.settings.save_settings` takes it."""
+        typed = {name: self[name] for name in SETTINGS_FIELDS}
+        return {
+            name: ("on" if field.data else "off") if isinstance(field, BooleanField) else _text(field)
+            for name, field in typed.items()
+        }
+
+    def cleared(self, posted: object) -> list[str]:
+        """The secrets whose Clear box is ticked in the request's form."""
+        return [name for name in SECRET_FIELDS if f"{name}-clear" in posted]  # type: ignore[operator]
+
+    def check(self, posted: object) -> None:
+        """Put the domain's sentences at the fields, without storing anything."""
+        try:
+            parse_settings(self.flat(), self.saved, clear=self.cleared(posted))
+        except InvalidInput as e:
+            put_errors(self, e.errors)
+
+
+def _text(field: Field) -> str:
+    """As typed, also where it is no number; what was not posted (a disabled port) is what is saved."""
+    if field.raw_data:
+        return str(field.raw_data[0])
+    return "" if field.data is None else str(field.data)

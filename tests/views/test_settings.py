@@ -1,0 +1,146 @@
+import re
+
+import pytest
+
+from tests.views.conftest import token
+from webprov.enums import Role
+from webprov.store.settings import load_settings
+
+
+def post(client, path="/settings/", headers=None, **changes):
+    """Post the form as a browser would, with `changes` typed in (None = left out, as an unticked box is)."""
+    page = client.get("/settings/").text
+    data = {"csrf_token": token(client, "/settings/"), "version": re.search(r'name="version" value="(\d+)"', page)[1]}
+    for tag in re.findall(r"<input[^>]+>", page):
+        name, kind = re.search(r'name="([^"]+)"', tag), re.search(r'type="([^"]+)"', tag)
+        skipped = kind and (
+            (kind[1] in ("checkbox", "radio") and " checked" not in tag) or kind[1] in ("hidden", "search")
+        )
+        if name and kind and not skipped:
+            value = re.search(r'value="([^"]*)"', tag)
+            data[name[1]] = value[1] if value else "on"
+    for name, body in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.S):
+        chosen = re.search(r'<option selected value="([^"]+)"', body)
+        data[name] = chosen[1] if chosen else ""
+    data |= changes
+    return client.post(path, data={k: v for k, v in data.items() if v is not None}, headers=headers)
+
+
+def is_hidden(html, heading):
+    return bool(re.search(rf'<section[^>]*aria-labelledby="{heading}-heading" hidden', html))
+
+
+def test_edit_shows_what_is_saved_and_no_secret(admin, session):
+    page = admin.get("/settings/").text
+    settings = load_settings(session)
+
+    assert settings.server_address in page
+    assert settings.http_password not in page
+    assert not is_hidden(page, "protocols")
+    assert is_hidden(page, "dms")
+
+
+def test_save_stores_and_says_what_remains(admin, session):
+    answer = post(admin, ntp_server="NTP.acme.example", http_port="8090")
+
+    session.rollback()
+    settings = load_settings(session)
+    assert answer.status_code == 302
+    assert (settings.ntp_server, settings.http_port) == ("ntp.acme.example", 8090)
+    assert "Saved." in admin.get("/settings/").text
+
+
+def test_save_keeps_the_stored_password_and_clear_asks_for_one(admin, session):
+    before = load_settings(session).http_password
+
+    post(admin, ntp_server="a.example")
+    refused = post(admin, **{"http_password-clear": "on"})
+
+    session.rollback()
+    assert load_settings(session).http_password == before
+    assert refused.status_code == 422
+    assert "Enter the password that phones sign in with" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"server_address": "pbx_acme"}, "underscores are not allowed"),
+        ({"http_port": "70000"}, "1 to 65535"),
+        ({"http_port": "eight"}, "“eight” is not a port"),
+        ({"http_password": "admin"}, "too easy to guess"),
+        ({"http_enabled": None}, "HTTP is switched off"),
+        ({"mode": "external"}, "Enter the server that phones download from"),
+        ({"mode": "external", "external_server": "dms", "external_path": "/a?b"}, "the path is only the folder"),
+        ({"timezone": "Mars/Olympus"}, "Mars/Olympus"),
+        ({"mode": "both"}, "local, external"),
+        ({"https_enabled": "on"}, "does not serve HTTPS"),
+    ],
+)
+def test_a_refused_save_says_why_at_the_field_and_keeps_what_was_typed(admin, session, changes, sentence):
+    answer = post(admin, backup_registrar="typed.example", **changes)
+
+    session.rollback()
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert 'value="typed.example"' in answer.text
+    assert load_settings(session).version == 1
+
+
+def test_directory_cannot_be_posted(admin, session):
+    post(admin, directory="/etc", ntp_server="a.example")
+
+    assert "/etc" not in str(load_settings(session))
+
+
+def test_toggling_the_mode_keeps_both_sets_and_stores_nothing(admin, session):
+    answer = post(
+        admin, "/settings/fields", {"HX-Request": "true"}, mode="external", http_user="typed-user", external_server="d"
+    )
+
+    assert answer.status_code == 200
+    assert answer.text.lstrip().startswith('<fieldset class="wp-stack wp-plain" id="settings-fields"')
+    assert is_hidden(answer.text, "protocols")
+    assert not is_hidden(answer.text, "dms")
+    assert 'value="typed-user"' in answer.text
+    assert load_settings(session).mode == "local"
+
+
+def test_toggling_never_sends_a_typed_password_back(admin):
+    answer = post(admin, "/settings/fields", {"HX-Request": "true"}, http_password="just-typed-canary")
+
+    assert "just-typed-canary" not in answer.text
+
+
+def test_without_scripts_the_whole_page_comes_back(admin):
+    answer = post(admin, "/settings/fields", mode="external")
+
+    assert "<html" in answer.text
+    assert "Type passwords again" in answer.text
+
+
+def test_the_second_saver_is_told_and_loses_nothing(admin, session):
+    first = post(admin, ntp_server="one.example")
+    second = post(admin, ntp_server="two.example", version="1")
+
+    assert first.status_code == 302
+    assert second.status_code == 422
+    assert "Somebody else saved the settings" in second.text
+    assert 'value="two.example"' in second.text
+
+
+def test_support_reads_but_does_not_change(sign_in, session):
+    support = sign_in(Role.SUPPORT, name="Noor")
+
+    page = support.get("/settings/")
+    answer = support.post("/settings/", data={"csrf_token": token(support), "ntp_server": "x.example"})
+
+    assert page.status_code == 200
+    assert "disabled" in re.search(r'<fieldset[^>]*id="settings-fields"[^>]*>', page.text)[0]
+    assert answer.status_code == 403
+
+
+def test_a_tenant_administrator_has_no_settings(sign_in, tenants):
+    person = sign_in(Role.TENANT_ADMINISTRATOR, tenants["acme"], name="Pál")
+
+    assert person.get("/settings/").status_code == 403
