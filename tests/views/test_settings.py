@@ -99,7 +99,7 @@ def test_toggling_the_mode_keeps_both_sets_and_stores_nothing(admin, session):
     )
 
     assert answer.status_code == 200
-    assert answer.text.lstrip().startswith('<fieldset class="wp-stack wp-plain" id="settings-fields"')
+    assert answer.text.lstrip().startswith('<fieldset class="wp-bare" id="settings-fields"')
     assert is_hidden(answer.text, "protocols")
     assert not is_hidden(answer.text, "dms")
     assert 'value="typed-user"' in answer.text

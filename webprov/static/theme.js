@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const root = document.documentElement;
+  root.classList.add("wp-scripts"); // buttons that stand in for a script need not show
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   function apply() {
     const chosen = root.dataset.theme;
