@@ -68,7 +68,7 @@ class ModelBuilder:
             tenant = "" if base == "shared" else self._tenant
             if not self._exists(name, tenant):
                 raise Refused(stated.file, stated.line, f"The template {name} is missing. Correct {key} or add it.")
-            if base in _PARTS and key != base and f"{_PARTS[base]}{key.removeprefix(base)}" not in resolved.values:
+            if base in _PARTS and key != base and f"template{key.removeprefix(base)}" not in resolved.values:
                 raise Refused(stated.file, stated.line, f"There is no template for {key}. Give both the same number.")
 
     def _translation(self, stated: Stated | None) -> tuple[TranslationMap, str]:
@@ -97,7 +97,7 @@ class ModelBuilder:
         return tuple(rules.values())
 
 
-_PARTS = {"line_template": "template", "key_template": "template"}
+_PARTS = ("line_template", "key_template")
 
 
 def _missing(resolved: Resolved) -> str:
