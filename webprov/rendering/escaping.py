@@ -48,19 +48,21 @@ class Escaper:
         self.output = output
         self.changed: list[tuple[str, str]] = []
         self._write = _writer(output, self.changed)
+        self._known: dict[str, str] = {}
 
     def __call__(self, value: object) -> str:
         """The text that stands for `value` in the file; raises UnusableValue."""
-        if isinstance(value, Raw):
-            return value
-        if not isinstance(value, str):
-            return str(value)
-        if value.isalnum() and value.isascii():
-            return value
+        if type(value) is str:
+            written = self._known.get(value)
+            return self._text(value) if written is None else written
+        return value if isinstance(value, Raw) else str(value)
+
+    def _text(self, value: str) -> str:
         control = _CONTROL.search(value)
         if control is not None:
             raise UnusableValue(value, f"a line break or control character (U+{ord(control[0]):04X}) in a value")
-        return self._write(value)
+        written = self._known[value] = self._write(value)
+        return written
 
 
 def _writer(output: OutputFormat, changed: list[tuple[str, str]]) -> Callable[[str], str]:

@@ -11,6 +11,7 @@ from webprov.rendering.functions import CALLS
 from webprov.rendering.library import Closure, TemplateLibrary
 from webprov.rendering.running import View, run
 
+_PLAIN = OutputFormat()
 _SEGMENT = re.compile(r"[^/\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 
 
@@ -21,7 +22,7 @@ def output_path(output: str, values: Mapping[str, Any], library: TemplateLibrary
     else:
         loaded = library.name_template(output)
         closure = Closure((loaded,), dict.fromkeys(loaded.facts.names, (output, 0)))
-        path = run(closure, {**values, **CALLS}, Escaper(OutputFormat()), View(library, ""))
+        path = run(closure, {**values, **CALLS}, Escaper(_PLAIN), View(library, ""))
     problem = path_problem(path)
     if problem:
         raise TemplateError(output, 0, f"the file name “{path[:80]}” cannot be used: {problem}.")

@@ -24,24 +24,30 @@ class TooLarge(Exception):
 
 
 class _Buffer:
-    """Collects what a template writes, up to MAX_OUTPUT."""
+    """Collects what a template writes, up to MAX_OUTPUT. `write` is a closure, as it runs for every piece of a file."""
 
-    __slots__ = ("_parts", "_room")
+    __slots__ = ("_parts", "write")
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._room = MAX_OUTPUT
-
-    def write(self, text: str) -> None:
-        """Take a piece of output."""
-        self._room -= len(text)
-        if self._room < 0:
-            raise TooLarge
-        self._parts.append(text)
+        self.write = _counting(self._parts.append)
 
     def getvalue(self) -> str:
         """All of it."""
         return "".join(self._parts)
+
+
+def _counting(append: Callable[[str], None]) -> Callable[[str], None]:
+    room = MAX_OUTPUT
+
+    def write(text: str) -> None:
+        nonlocal room
+        room -= len(text)
+        if room < 0:
+            raise TooLarge
+        append(text)
+
+    return write
 
 
 class _Context(Context):  # type: ignore[misc]
