@@ -14,7 +14,7 @@ from webprov.rendering.escaping import Escaper, UnusableValue
 from webprov.rendering.expressions import nearest_name
 from webprov.rendering.library import Closure, TemplateLibrary
 from webprov.rendering.mako_lexer import ESCAPE
-from webprov.rendering.names import BUILT_IN_NAMES, RESERVED_NAMES, SET_NAMES
+from webprov.rendering.names import BUILT_IN_NAMES, RESERVED_NAMES
 
 MAX_OUTPUT = 4 * 1024 * 1024
 
@@ -38,11 +38,12 @@ class _Buffer:
 
 
 def _counting(append: Callable[[str], None]) -> Callable[[str], None]:
+    """Counts each piece as one character more than it has, so that a loop that writes nothing ends too."""
     room = MAX_OUTPUT
 
     def write(text: str) -> None:
         nonlocal room
-        room -= len(text)
+        room -= len(text) + 1
         if room < 0:
             raise TooLarge
         append(text)
@@ -130,17 +131,12 @@ def _unknown(closure: Closure, missing: Iterable[str], data: Mapping[str, Any]) 
     name = min(missing, key=lambda one: (closure.names[one][0] != closure.main.name, closure.names[one][1], one))
     file, line = closure.names[name]
     known = {key for key in data if key.isupper() or key in BUILT_IN_NAMES} - RESERVED_NAMES
+    if name in BUILT_IN_NAMES:
+        return TemplateError(file, line, f"unknown variable {name}: this kind of file does not have it.")
     nearest = nearest_name(name, known)
     hint = f"; the nearest known name is {nearest}" if nearest else ""
-    reason = "is not available in this kind of file" if name in BUILT_IN_NAMES else "is not defined"
-    remedy = (
-        "" if name in BUILT_IN_NAMES else f". Define it as a template variable{_default(name)}, or correct the name"
-    )
-    return TemplateError(file, line, f"unknown variable {name}: it {reason}{hint}{remedy}.")
-
-
-def _default(name: str) -> str:
-    return "" if name not in SET_NAMES else f" or give the model set_{name}"
+    remedy = f"Define it as a template variable, give the model set_{name}, or correct the name"
+    return TemplateError(file, line, f"unknown variable {name}{hint}. {remedy}.")
 
 
 def _explained(closure: Closure, data: Mapping[str, Any], error: Exception) -> TemplateError:

@@ -6,6 +6,7 @@ from tests.webprov.rendering.builders import make_context, make_model
 from webprov.enums import FileFormat
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import FileRule, SharedRule
+from webprov.rendering.names import CONTACT_NAMES
 from webprov.rendering.render import render_device, render_directory, render_shared
 
 HEADER = "## format: keyvalue comment=# quote=none encoding=utf-8\n"
@@ -230,6 +231,35 @@ def test_directory_sees_contacts(write, library):
     file = render_directory(FileRule("d.xml", "yealink.xml"), {"TENANT": "acme"}, contacts, library, "acme")
 
     assert (file.path, file.text) == ("yealink.xml", '<d>\n<c n="Bob &amp; Co">202</c>\n</d>')
+
+
+def test_last_comma_of_json_lines_can_go(write, library):
+    write("shipped/phone.json", '[${LINES.rstrip().rstrip(",")}]')
+    write("shipped/line.json", '{"user": "${USERID}"},\n')
+    rule = FileRule("phone.json", "x.json", "line.json")
+
+    file = render_device(make_model(rule), make_context(), library, "acme")[0]
+
+    assert file.text == '[{"user": "201"},\n{"user": "203"}]'
+
+
+def test_line_template_does_not_see_keys(write, library):
+    write("shipped/phone.cfg", HEADER + "${LINES}")
+    write("shipped/line.cfg", "x\n${KEYS}")
+
+    with pytest.raises(TemplateError, match=r"line\.cfg, line 2: unknown variable KEYS: this kind of file"):
+        render_device(make_model(FileRule("phone.cfg", "x.cfg", "line.cfg")), make_context(), library, "acme")
+
+
+def test_loop_that_writes_nothing_ends(write, library):
+    contacts = [dict.fromkeys(CONTACT_NAMES, "")] * 100_000
+    body = "${c.NAME}" * 20
+    write(
+        "shipped/d.xml", "% for c in CONTACTS:\n% for x in [" + "1," * 64 + "]:\n" + body + "\\\n% endfor\n% endfor\n"
+    )
+
+    with pytest.raises(TemplateError, match="larger than 4 MiB"):
+        render_directory(FileRule("d.xml", "d.xml"), {}, contacts, library, "acme")
 
 
 def test_rendering_twice_gives_the_same_bytes(render_text):
