@@ -17,6 +17,7 @@ from webprov.rendering.mako_lexer import ESCAPE
 from webprov.rendering.names import BUILT_IN_NAMES, RESERVED_NAMES
 
 MAX_OUTPUT = 4 * 1024 * 1024
+PIECE_COST = 4
 
 
 class TooLarge(Exception):
@@ -38,12 +39,12 @@ class _Buffer:
 
 
 def _counting(append: Callable[[str], None]) -> Callable[[str], None]:
-    """Counts each piece as one character more than it has, so that a loop that writes nothing ends too."""
+    """Each piece costs a little more than its characters, so that a loop that writes nothing ends too."""
     room = MAX_OUTPUT
 
     def write(text: str) -> None:
         nonlocal room
-        room -= len(text) + 1
+        room -= len(text) + PIECE_COST
         if room < 0:
             raise TooLarge
         append(text)
