@@ -229,7 +229,7 @@ MEMBERS = [
 ]  # fmt: skip
 
 EXPRESSIONS = [
-    "${lambda: 1}", "${(lambda: 1)()}", "${[x for x in MAC]}", "${{x for x in MAC}}", "${{x: 1 for x in MAC}}",
+    "${MAC == 'x' or MAC}", "${MAC and LINE == 1}", "${1 if MAC else MAC == 'x'}", "${lambda: 1}", "${(lambda: 1)()}", "${[x for x in MAC]}", "${{x for x in MAC}}", "${{x: 1 for x in MAC}}",
     "${(x for x in MAC)}", "${x := 1}", "${(x := 1)}", "${f'{MAC}'}", "${f'{MAC.__class__}'}", "${f'x'}", "${b'x'}", "${1.5}",
     "${1j}", "${...}", "${None}", "${True}", "${MAC == 'x'}", "${not MAC}", "${*MAC}", "${[*MAC]}", "${{**MAC}}", "${len(*MAC)}",
     "${len(s=MAC)}", "${str(**{'a': 1})}", "${yield}", "${(yield 1)}", "${await MAC}", "${MAC; MAC}", "${import os}", "${MAC = 1}",

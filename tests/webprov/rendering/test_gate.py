@@ -124,6 +124,12 @@ def test_facts_count_loops_and_work_through_definitions():
     assert (facts.loops, [(r.file, r.loops, r.times) for r in facts.references]) == (2, [("k.cfg", 2, 2500)])
 
 
+def test_third_loop_is_refused_where_it_stands():
+    text = "".join(f"% for {name} in LINE_SLOTS:\n" for name in "abc") + "% endfor\n" * 3
+
+    assert [refusal.line for refusal in check_template("a.cfg", text).refusals] == [3]
+
+
 def test_refusals_name_every_line_and_the_nearest_name():
     facts = check_template(
         "a.cfg", "${MAK}\n${usrid}\n\n${USERID.formt(1)}\n% for l in LINE_SLOTS:\n${l.USERD}\n% endfor\n"
