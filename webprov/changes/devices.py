@@ -264,10 +264,10 @@ def _apply_variables(
         return
     query = select(CustomVariable).where(CustomVariable.device_id == device.id, CustomVariable.line == line)
     rows = {row.name: row for row in session.scalars(query)}
-    for name in sorted((rows.keys() - typed.keys() if complete else set()) | {n for n, v in typed.items() if not v}):
-        if name in rows:
-            differences[f"{prefix}var_{name}"] = [_shown(rows[name]), "removed"]
-            session.delete(rows[name])
+    emptied = {name for name, value in typed.items() if not value and name in rows and not rows[name].secret}
+    for name in sorted(emptied | (rows.keys() - typed.keys() if complete else set())):
+        differences[f"{prefix}var_{name}"] = [_shown(rows[name]), "removed"]
+        session.delete(rows[name])
     for name, value in typed.items():
         if not value:
             continue
