@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, request
 from flask_login import current_user
 
-from views import account, assets, dashboard, health, people, settings, users
+from views import account, assets, dashboard, health, people, search, settings, users
 from views.access import chosen_tenant, init_access, visible_tenants
 from views.errors import init_errors
 from views.navigation import count_of, link_to, navigation
@@ -14,7 +14,16 @@ from views.security import init_security
 from webprov.mac import format_mac
 from webprov.rights import Right
 
-BLUEPRINTS = (account.bp, assets.bp, dashboard.bp, health.bp, people.bp, settings.bp, users.bp)
+BLUEPRINTS = (
+    account.bp,
+    assets.bp,
+    dashboard.bp,
+    health.bp,
+    people.bp,
+    search.bp,
+    settings.bp,
+    users.bp,
+)
 
 HTMX_CONFIG = {
     "historyCacheSize": 0,

@@ -61,12 +61,12 @@ def _without_rows(text: str) -> str:
 
 
 def _only_words(text: str, words: frozenset[str]) -> bool:
-    """Whether the letters of `text` are a chain of `words`; at most three letters may be left over."""
+    """Whether the letters of `text` are a chain of `words`; at most four letters may be left over."""
     letters = re.sub(r"[\W\d_]+", "", text)
     for word in sorted(words, key=len, reverse=True):
         if len(word) > 2:
             letters = letters.replace(word, "")
-    return len(letters) <= 3
+    return len(letters) <= 4
 
 
 def hash_password(password: str) -> str:

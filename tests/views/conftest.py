@@ -1,20 +1,18 @@
 """A real app on an instance of its own, people who can sign in, and clients that have."""
 
-import re
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.pages import PASSWORD, post
 from webprov.config import Config
 from webprov.enums import Role
 from webprov.people import create_user
 from webprov.rights import CONSOLE
 from webprov.store.models import Tenant
 from wsgi import create_app
-
-PASSWORD = "seven quiet lamps"
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ def sign_in(app: Flask, session) -> Callable[..., FlaskClient]:
     def enter(role: Role = Role.ADMINISTRATOR, tenant_id: int | None = None, name: str = "Miriam Kumar") -> FlaskClient:
         create_user(session, CONSOLE, name=name, password=PASSWORD, role=role, tenant_id=tenant_id)
         client = app.test_client()
-        answer = client.post("/login", data={"name": name, "password": PASSWORD, "csrf_token": token(client, "/login")})
+        answer = post(client, "/login", "/login", name=name, password=PASSWORD)
         assert answer.status_code == 302, answer.text
         return client
 
@@ -55,10 +53,3 @@ def sign_in(app: Flask, session) -> Callable[..., FlaskClient]:
 def admin(sign_in) -> FlaskClient:
     """An administrator's browser."""
     return sign_in()
-
-
-def token(client: FlaskClient, page: str = "/account/password") -> str:
-    """The CSRF token that `page` carries."""
-    found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get(page).text)
-    assert found, page
-    return found[1]

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tests.views.conftest import token
+from tests.pages import token
 from webprov.enums import Role
 from webprov.store.settings import load_settings
 
