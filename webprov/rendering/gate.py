@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mako import parsetree
-from mako.exceptions import MakoException
 
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import Refusal
@@ -14,15 +13,10 @@ from webprov.rendering.formats import OutputFormat, read_format
 from webprov.rendering.functions import FILTERS
 from webprov.rendering.kinds import LOOP, Kind, Refused
 from webprov.rendering.loops import Frame, loop_size, loop_variables, name_problem, read_loop
-from webprov.rendering.mako_lexer import PlainLexer, control_expression
+from webprov.rendering.mako_lexer import control_expression, read_tree
 from webprov.rendering.work import MAX_LOOP_DEPTH, Accounts, Call, Reference, Unit
 
-MAX_CHARACTERS = 131_072
-
 _FILE = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9 ._+-]*/)*[A-Za-z0-9_][A-Za-z0-9 ._+-]*", re.ASCII)
-_TAG_START = re.compile(r"<%(?=[\w.:])")
-_TAG = re.compile(r"""<%[\w.:]{1,40}(?:\s{1,80}\w{1,40}=(?:"[^"<]{0,200}"|'[^'<]{0,200}')){0,9}\s{0,80}/?>""")
-_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BLOCK_NAMES = frozenset(
     [
         "attr",
@@ -62,9 +56,8 @@ class TemplateFacts:
 def check_template(file: str, text: str) -> TemplateFacts:
     """Check the text of a template without running anything."""
     try:
-        _check_text(file, text)
+        tree = read_tree(file, text)
         output = read_format(file, text)
-        tree = _parse(file, text)
     except TemplateError as e:
         return TemplateFacts(file, refusals=(Refusal(file, e.line, e.reason),))
     gate = _Gate(file)
@@ -75,32 +68,6 @@ def check_template(file: str, text: str) -> TemplateFacts:
 def is_template_name(name: str) -> bool:
     """May this be the name of a template: relative, nothing hidden, no `..`?"""
     return len(name) <= 200 and bool(_FILE.fullmatch(name))
-
-
-def _check_text(file: str, text: str) -> None:
-    """Refuse what Mako's lexer should not even see: control characters, huge texts, tags that would take it long."""
-    if len(text) > MAX_CHARACTERS:
-        raise TemplateError(file, 0, f"a template may have {MAX_CHARACTERS} characters at most")
-    control = _FORBIDDEN.search(text)
-    if control is not None:
-        line = text.count("\n", 0, control.start()) + 1
-        raise TemplateError(file, line, f"a control character (U+{ord(control[0]):04X}) may not stand in a template")
-    for start in _TAG_START.finditer(text):
-        if not _TAG.match(text, start.start()):
-            line = text.count("\n", 0, start.start()) + 1
-            raise TemplateError(file, line, 'this is no tag for a template; write it like <%include file="name.cfg"/>')
-
-
-def _parse(file: str, text: str) -> parsetree.TemplateNode:
-    try:
-        return PlainLexer(text).parse()
-    except Refused as e:
-        raise TemplateError(file, getattr(e, "line", 0), str(e)) from None
-    except MakoException as e:
-        reason = re.split(r" at line: | in file ", str(e))[0][:200]
-        raise TemplateError(file, getattr(e, "lineno", 0) or 0, f"not readable as a template: {reason}") from None
-    except Exception as e:  # Mako's parser meets hostile text here; whatever it raises, the template is not for us
-        raise TemplateError(file, 0, f"not readable as a template ({type(e).__name__})") from None
 
 
 class _Gate:
@@ -240,7 +207,7 @@ class _Gate:
             raise Refused(f"loops may be nested {MAX_LOOP_DEPTH} deep")
         target, iterable = read_loop(node.text)
         kind = self._checked(iterable, node.lineno)
-        if kind.of == "CONTACTS" in [other.over for other in outer]:
+        if kind.of == "CONTACTS" and any(other.over == "CONTACTS" for other in outer):
             raise Refused("a loop over CONTACTS may not stand inside another one")
         taken = {*self.units, *(name for other in outer for name in other.variables)}
         frame.times, frame.over = loop_size(kind), kind.of

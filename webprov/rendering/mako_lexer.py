@@ -5,10 +5,18 @@ import re
 from typing import Any
 
 from mako import parsetree
+from mako.exceptions import MakoException
 from mako.lexer import Lexer
 
+from webprov.errors import TemplateError
 from webprov.rendering.expressions import parse_expression
 from webprov.rendering.kinds import Refused
+
+MAX_CHARACTERS = 131_072
+
+_TAG_START = re.compile(r"<%(?=[\w.:])")
+_TAG = re.compile(r"""<%[\w.:]{1,40}(?:\s{1,80}\w{1,40}=(?:"[^"<]{0,200}"|'[^'<]{0,200}')){0,9}\s{0,80}/?>""")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 ESCAPE = "_escape"
 """The name under which a template finds the escaper; no template can name it itself."""
@@ -62,6 +70,34 @@ class CompilingLexer(PlainLexer):
 
     def check_node(self, nodecls: Any, args: tuple[Any, ...]) -> None:
         """The gate has seen it all before."""
+
+
+def _check_text(file: str, text: str) -> None:
+    """Refuse what Mako's lexer should not even see: control characters, huge texts, tags that would take it long."""
+    if len(text) > MAX_CHARACTERS:
+        raise TemplateError(file, 0, f"a template may have {MAX_CHARACTERS} characters at most")
+    control = _FORBIDDEN.search(text)
+    if control is not None:
+        line = text.count("\n", 0, control.start()) + 1
+        raise TemplateError(file, line, f"a control character (U+{ord(control[0]):04X}) may not stand in a template")
+    for start in _TAG_START.finditer(text):
+        if not _TAG.match(text, start.start()):
+            line = text.count("\n", 0, start.start()) + 1
+            raise TemplateError(file, line, 'this is no tag for a template; write it like <%include file="name.cfg"/>')
+
+
+def read_tree(file: str, text: str) -> parsetree.TemplateNode:
+    """Mako's parse tree of a template; nothing runs. Raises TemplateError where there is none."""
+    _check_text(file, text)
+    try:
+        return PlainLexer(text).parse()
+    except LocatedRefusal as e:
+        raise TemplateError(file, e.line, str(e)) from None
+    except MakoException as e:
+        reason = re.split(r" at line: | in file ", str(e))[0][:200]
+        raise TemplateError(file, getattr(e, "lineno", 0) or 0, f"not readable as a template: {reason}") from None
+    except Exception as e:  # Mako's parser meets hostile text here; whatever it raises, the template is not for us
+        raise TemplateError(file, 0, f"not readable as a template ({type(e).__name__})") from None
 
 
 def control_expression(text: str) -> str | None:
