@@ -27,7 +27,7 @@ def to_int(value: str | int) -> int:
     """The whole number that `value` spells; raises ValueError for anything else or more than 12 digits."""
     text = str(value).strip()
     if not re.fullmatch(r"[+-]?[0-9]{1,12}", text, re.ASCII):
-        raise ValueError(f"“{text[:40]}” is not a whole number")
+        raise ValueError("int(…) was given a text that is not a whole number")
     return int(text)
 
 

@@ -148,11 +148,26 @@ def _explained(closure: Closure, data: Mapping[str, Any], error: Exception) -> T
             reason = f"{name} has {error.reason}, which this file cannot hold. Change the value of {name}."
         case TooLarge():
             reason = f"the file would be larger than {MAX_OUTPUT // 1024 // 1024} MiB."
-        case RecursionError():
-            reason = "templates bring each other in without end."
         case _:
-            reason = f"{type(error).__name__}: {error}."
+            reason = f"{_in_words(error)}."
     return TemplateError(file, line, reason)
+
+
+def _in_words(error: Exception) -> str:
+    """What went wrong while an expression ran; never with a value, which may be a secret."""
+    match error:
+        case KeyError():
+            return "a table {…} has no entry for this value; write .get(NAME, DEFAULT) to give it one"
+        case IndexError():
+            return "there is no such place in this text or list"
+        case ZeroDivisionError():
+            return "a division by zero"
+        case RecursionError():
+            return "templates bring each other in without end"
+        case ValueError() | NameError() | TypeError() | AttributeError():  # their texts hold names and types only
+            return str(error)
+        case _:
+            return f"the template failed ({type(error).__name__})"
 
 
 def _place(closure: Closure, error: Exception) -> tuple[str, int]:
