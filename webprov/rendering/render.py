@@ -31,11 +31,12 @@ def render_device(
     """
     device = _Device(context, library, tenant)
     files = [device.file(rule) for rule in model.files]
-    seen: dict[str, str] = {}
+    seen: dict[str, RenderedFile] = {}
     for file in files:
-        other = seen.setdefault(file.path.casefold(), file.template)
-        if other is not file.template:
-            raise TemplateError(file.template, 0, f"writes {file.path}, as {other} does; give one another name")
+        other = seen.setdefault(file.path.casefold(), file)
+        if other is not file:
+            reason = f"writes {file.path}, as {other.template} does for {other.path}; give one another name"
+            raise TemplateError(file.template, 0, reason)
     asked = [device.path(request.name).casefold() for request in model.boot]
     return sorted(files, key=lambda file: -_position(file.path, asked))
 
