@@ -115,7 +115,7 @@ def apply_input(session: Session, site: Site, device: Device, given: DeviceInput
         session.flush()
     _apply_lines(session, device, given, differences)
     _apply_keys(device, given, differences)
-    _apply_variables(session, device, 0, given.variables, "", differences, complete=given.complete)
+    _apply_variables(session, device, 0, given.variables, "", differences)
     if not differences and not added:
         return False
     device.version += 1
@@ -190,7 +190,7 @@ def _apply_lines(session: Session, device: Device, given: DeviceInput, differenc
     _renumber(session, device, kept)
     for number, typed in given.lines.items():
         prefix = f"line{number}_"
-        _apply_variables(session, device, number, typed.variables, prefix, differences, complete=False)
+        _apply_variables(session, device, number, typed.variables, prefix, differences)
 
 
 def _apply_line(line: Line, number: int, typed: LineInput, differences: Differences) -> Line:
@@ -257,21 +257,19 @@ def _key_name(module: int, number: int) -> str:
 
 
 def _apply_variables(
-    session: Session, device: Device, line: int, typed: Mapping[str, str], prefix: str, differences: Differences,
-    *, complete: bool,
-) -> None:  # fmt: skip
-    if not typed and not complete:
+    session: Session, device: Device, line: int, typed: Mapping[str, str], prefix: str, differences: Differences
+) -> None:
+    if not typed:
         return
     query = select(CustomVariable).where(CustomVariable.device_id == device.id, CustomVariable.line == line)
     rows = {row.name: row for row in session.scalars(query)}
-    emptied = {name for name, value in typed.items() if not value and name in rows and not rows[name].secret}
-    for name in sorted(emptied | (rows.keys() - typed.keys() if complete else set())):
-        differences[f"{prefix}var_{name}"] = [_shown(rows[name]), "removed"]
-        session.delete(rows[name])
     for name, value in typed.items():
-        if not value:
-            continue
         row = rows.get(name)
+        if not value:
+            if row is not None and not row.secret:
+                differences[f"{prefix}var_{name}"] = [_shown(row), "removed"]
+                session.delete(row)
+            continue
         if row is None:
             row = CustomVariable(name=name, value="", secret=looks_secret(name), device_id=device.id, line=line)
             session.add(row)

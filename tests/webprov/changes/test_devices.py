@@ -155,6 +155,16 @@ def test_a_form_removes_what_it_does_not_name(session, site):
     assert [(key.number, key.type) for key in device.keys] == [(2, "park")]
 
 
+def test_a_form_keeps_the_variables_of_the_device(session, site):
+    make_device(session, site, var_VLAN_ID="20", line1_var_RINGER="3")
+
+    change(session, site, complete=True, line1_userid="1000", line1_was="1")
+
+    device = read_device(session, MAC)
+    assert device.variables["VLAN_ID"].value == "20"
+    assert device.lines[0].variables["RINGER"].value == "3"
+
+
 def test_two_editors_the_second_is_told(session, site):
     device = make_device(session, site)
 
