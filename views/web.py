@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, request
 from flask_login import current_user
 
-from views import account, assets, dashboard, health, people, search, settings, users
+from views import account, assets, dashboard, devices, health, people, search, settings, users
 from views.access import chosen_tenant, init_access, visible_tenants
 from views.errors import init_errors
 from views.navigation import count_of, link_to, navigation
@@ -18,6 +18,7 @@ BLUEPRINTS = (
     account.bp,
     assets.bp,
     dashboard.bp,
+    devices.bp,
     health.bp,
     people.bp,
     search.bp,

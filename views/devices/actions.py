@@ -1,0 +1,195 @@
+"""What is done to devices: provision, check-sync, enable, delete; to one, or to those selected in the list."""
+
+from collections.abc import Sequence
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from views.access import current_actor, requires
+from views.database import db_session
+from views.devices.blueprint import bp, device_page, name_of, provision_and_tell, the_device
+from views.site import current_site
+from webprov.audit import record_change
+from webprov.changes.devices import change_device, delete_devices
+from webprov.deviceinput import DeviceInput
+from webprov.errors import InvalidValue
+from webprov.mac import parse_mac
+from webprov.phones.checksync import WAITS_SECONDS, CheckSyncResult, send_check_sync
+from webprov.provisioning import ProvisionResult, provision_devices
+from webprov.rights import Right
+from webprov.store.database import writing
+from webprov.store.models import Device
+
+MOST_SELECTED = 200
+_BACK = {"lines": "show", "phone": "phone", "variables": "variables", "preview": "preview", "fetches": "fetches",
+         "changes": "changes"}  # fmt: skip
+
+
+@bp.post("/<mac>/provision")
+@requires(Right.PROVISION)
+def provision(mac: str) -> ResponseReturnValue:
+    """Make the files of this device now."""
+    device = the_device(mac)
+    if not device.enabled:
+        flash(f"{name_of(device)} is disabled and gets no files. Enable it first.", "warning")
+    else:
+        provision_and_tell(device.mac, "" if request.args.get("back") != "list" else f"{name_of(device)}:")
+    return _back(device.mac)
+
+
+@bp.get("/<mac>/check-sync")
+@requires(Right.PROVISION)
+def check_sync(mac: str) -> ResponseReturnValue:
+    """Ask whether, and at which address, the phone should be told to fetch."""
+    return _check_sync_page(the_device(mac))
+
+
+@bp.post("/<mac>/check-sync")
+@requires(Right.PROVISION)
+def send(mac: str) -> ResponseReturnValue:
+    """Tell the phone to fetch, and show what was sent and what it answered."""
+    device = the_device(mac)
+    typed = request.form.get("address", "").strip() or device.last_fetch_address
+    try:
+        result = _notify(device, typed)
+    except InvalidValue as e:
+        return _check_sync_page(device, error=str(e), typed=typed), 422
+    return _check_sync_page(device, result=result, typed=typed)
+
+
+@bp.post("/<mac>/enabled")
+@requires(Right.EDIT_DEVICES)
+def set_enabled(mac: str) -> ResponseReturnValue:
+    """Disable: its files go at once. Enable: they are made again."""
+    device = the_device(mac)
+    enabled = request.form.get("enabled") == "on"
+    change_device(
+        db_session(), current_site(), device.mac, DeviceInput(device.mac, {"enabled": enabled}), current_actor()
+    )
+    if enabled:
+        provision_and_tell(device.mac, f"{name_of(device)} is enabled.")
+    else:
+        flash(f"{name_of(device)} is disabled; its files are gone.")
+    return redirect(url_for(".show", mac=device.mac))
+
+
+@bp.get("/<mac>/delete")
+@requires(Right.EDIT_DEVICES)
+def ask_delete(mac: str) -> ResponseReturnValue:
+    """What goes with the device, and what stays."""
+    return render_template("devices/delete.html", devices=[the_device(mac)])
+
+
+@bp.post("/bulk")
+@requires(Right.PROVISION)
+def bulk() -> ResponseReturnValue:
+    """What a button above the list says, for the devices selected on that page."""
+    devices = _selected()
+    action = request.form.get("action", "")
+    if not devices:
+        flash("Select devices first.", "warning")
+    elif action == "provision":
+        _provision_all(devices)
+    elif action == "check-sync":
+        _check_sync_all(devices)
+    elif action == "delete":
+        return _delete(devices)
+    else:
+        abort(400)
+    return redirect(url_for(".index"))
+
+
+def _selected() -> list[Device]:
+    """The chosen devices that this person may see; others are passed over as if they were not there."""
+    macs = []
+    for text in request.form.getlist("selected")[:MOST_SELECTED]:
+        try:
+            macs.append(parse_mac(text))
+        except InvalidValue:
+            continue
+    query = select(Device).where(Device.mac.in_(macs)).options(selectinload(Device.tenant)).order_by(Device.label)
+    return [device for device in db_session().scalars(query) if current_actor().may(Right.PROVISION, device.tenant_id)]
+
+
+def _delete(devices: list[Device]) -> ResponseReturnValue:
+    """Ask first; on the answer "confirmed" do it."""
+    if not current_actor().may(Right.EDIT_DEVICES):
+        abort(403)
+    if request.form.get("confirmed") != "yes":
+        return render_template("devices/delete.html", devices=devices)
+    names = [name_of(device) for device in devices]
+    delete_devices(db_session(), current_site(), [device.mac for device in devices], current_actor())
+    flash(f"{names[0]} is deleted." if len(names) == 1 else f"{len(names)} devices are deleted.")
+    return redirect(url_for(".index"))
+
+
+def _provision_all(devices: list[Device]) -> None:
+    results = provision_devices(db_session(), current_site(), [device.id for device in devices])
+    failed = [result for result in results if result.error]
+    written = sum(1 for result in results if result.written and not result.error)
+    flash(f"{_devices(len(results) - len(failed))} provisioned, {written} with new files.")
+    if len(results) < len(devices):
+        flash(f"{_devices(len(devices) - len(results))} disabled and passed over.", "warning")
+    names = {device.mac: name_of(device) for device in devices}
+    for result in failed[:5]:
+        flash(_failure(names, result), "error")
+    if len(failed) > 5:
+        flash(f"{len(failed) - 5} more failed. Choose the state Failed to see them.", "error")
+
+
+def _failure(names: dict[str, str], result: ProvisionResult) -> str:
+    return f"{names[result.mac]} failed: {result.error} It keeps its old files."
+
+
+def _check_sync_all(devices: list[Device]) -> None:
+    """One datagram each, without waiting for answers longer than a blink."""
+    sent = 0
+    for device in devices:
+        if device.last_fetch_address:
+            _notify(device, device.last_fetch_address, waits_seconds=(0.05,))
+            sent += 1
+    flash(f"Check-sync sent to {_devices(sent)}.")
+    if sent < len(devices):
+        flash(f"{_devices(len(devices) - sent)} without a known address: they have not fetched yet.", "warning")
+
+
+def _notify(device: Device, address: str, waits_seconds: Sequence[float] = WAITS_SECONDS) -> CheckSyncResult:
+    model = current_site().catalog.model(device.model, device.tenant.name)
+    user = device.lines[0].userid if device.lines else ""
+    host = current_site().settings.server_address
+    event = model.check_sync if model else "check-sync"
+    result = send_check_sync(address, user=user, event=event, from_host=host, waits_seconds=waits_seconds)
+    session = db_session()
+    with writing(session):
+        fields = {"address": ["", result.target]}
+        record_change(
+            session, current_actor(), "check-sync", "device", device.mac, tenant_id=device.tenant_id, fields=fields
+        )
+    return result
+
+
+def _check_sync_page(device: Device, *, result: CheckSyncResult | None = None, error: str = "", typed: str = "") -> str:
+    model = current_site().catalog.model(device.model, device.tenant.name)
+    return device_page(
+        "devices/check_sync.html",
+        device,
+        "check-sync",
+        result=result,
+        error=error,
+        typed=typed,
+        event=model.check_sync if model else "check-sync",
+    )
+
+
+def _back(mac: str) -> ResponseReturnValue:
+    """To the page whose button was pressed."""
+    tab = request.args.get("back", "")
+    if tab == "list":
+        return redirect(url_for(".index"))
+    return redirect(url_for(f".{_BACK.get(tab, 'show')}", mac=mac))
+
+
+def _devices(count: int) -> str:
+    return "1 device" if count == 1 else f"{count} devices"

@@ -1,0 +1,158 @@
+"""The list of devices: search, filters and paging, all in the address (ui guide 5)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from views.access import requires, visible_tenants, within
+from views.database import db_session
+from views.devices.blueprint import bp
+from views.partials import wants_partial
+from views.site import current_site
+from webprov.devicelist import DeviceQuery, PhoneState, Sort, list_devices
+from webprov.enums import FileState
+from webprov.rights import Right
+from webprov.store.models import Device, utc_now
+
+PAGE_SIZES = (25, 50, 100, 200)
+_STATES: dict[str, FileState | PhoneState] = {
+    state.value.replace(" ", "-"): state for state in (*FileState, *PhoneState)
+}
+_CHIPS = (
+    (FileState.CURRENT, FileState.STALE, FileState.FAILED, FileState.MODEL_MISSING, FileState.DISABLED),
+    (PhoneState.NEVER_FETCHED, PhoneState.NOT_SEEN),
+)
+_ALWAYS = (FileState.CURRENT, FileState.STALE, FileState.FAILED, *PhoneState)
+_SORTS = {sort.value: sort for sort in Sort}
+_HEADS = {
+    Sort.LABEL: "Device",
+    Sort.MAC: "MAC",
+    Sort.MODEL: "Model",
+    Sort.LINE: "Line 1",
+    Sort.TENANT: "Tenant",
+    Sort.FILES: "Files",
+    Sort.FETCH: "Last fetch",
+}
+
+
+@dataclass(frozen=True)
+class Pager:
+    """What `ui.pager` shows; `previous` and `next` are addresses or empty."""
+
+    first: int
+    last: int
+    total: int
+    previous: str
+    next: str
+
+
+@bp.get("/")
+@requires(Right.SEE_DEVICES)
+def index() -> ResponseReturnValue:
+    """The list, or for htmx the part of it below the filters."""
+    query = _query()
+    found = list_devices(db_session(), current_site(), query)
+    values = {
+        "wanted": query,
+        "found": found,
+        "chips": _chips(query, found.counts.states),
+        "all_url": _url(state=None, page=None),
+        "heads": _heads(query),
+        "pager": _pager(query, found.page, found.matching),
+        "labels": _model_labels(),
+        "is_filtered": any(request.args.get(name) for name in ("q", "model", "state")),
+        "size_urls": {size: _url(per=size if size != 50 else None, page=None) for size in PAGE_SIZES},
+        "days_since": _days_since,
+        "is_partial": wants_partial(),
+    }
+    if not wants_partial():
+        return render_template("devices/index.html", models=_models_in_use(), tenants_here=visible_tenants(), **values)
+    response = make_response(render_template("devices/_list.html", **values))
+    response.headers["HX-Push-Url"] = _url()
+    return response
+
+
+def _query() -> DeviceQuery:
+    """What the address asks for; what makes no sense there is left out."""
+    given = request.args
+    sort = given.get("sort", "")
+    return DeviceQuery(
+        where=within(Device.tenant_id),
+        text=given.get("q", "")[:100],
+        model=given.get("model", ""),
+        state=_STATES.get(given.get("state", "")),
+        sort=_SORTS.get(sort.lstrip("-"), Sort.LABEL),
+        descending=sort.startswith("-"),
+        page=max(1, given.get("page", 1, type=int)),
+        per_page=_page_size(),
+    )
+
+
+def _page_size() -> int:
+    wanted = request.args.get("per", 50, type=int)
+    return wanted if wanted in PAGE_SIZES else 50
+
+
+def _url(**changed: Any) -> str:
+    """This list's address with some of its parameters changed; None and empty ones are left out."""
+    names = ("q", "model", "state", "sort", "page", "per")
+    values = {name: request.args.get(name) for name in names} | changed
+    return url_for(".index", **{name: value for name, value in values.items() if value})
+
+
+def _chips(query: DeviceQuery, counts: Any) -> list[list[tuple[str, str, int, bool, str]]]:
+    """Per group: the state's word, its label, how many, whether it is chosen, and the address that chooses it."""
+    return [
+        [
+            (state.value, state.value.capitalize(), counts.get(state, 0), query.state is state, _state_url(state))
+            for state in group
+            if state in _ALWAYS or counts.get(state, 0) or query.state is state
+        ]
+        for group in _CHIPS
+    ]
+
+
+def _state_url(state: FileState | PhoneState) -> str:
+    return _url(state=state.value.replace(" ", "-"), page=None)
+
+
+def _heads(query: DeviceQuery) -> list[tuple[str, str, str, str]]:
+    """Per column: its name, label, the address that sorts by it, and how the list is sorted by it now."""
+    heads = []
+    for sort, label in _HEADS.items():
+        chosen = query.sort is sort
+        direction = ("descending" if query.descending else "ascending") if chosen else ""
+        other = f"-{sort}" if chosen and not query.descending else sort.value
+        heads.append((sort.value, label, _url(sort=other, page=None), direction))
+    return heads
+
+
+def _pager(query: DeviceQuery, page: int, matching: int) -> Pager:
+    first = (page - 1) * query.per_page
+    return Pager(
+        first=first + 1 if matching else 0,
+        last=min(matching, first + query.per_page),
+        total=matching,
+        previous=_url(page=page - 1 if page > 2 else None) if page > 1 else "",
+        next=_url(page=page + 1) if page * query.per_page < matching else "",
+    )
+
+
+def _model_labels() -> dict[str, str]:
+    """What people call the models, by key."""
+    return {model.key: model.label for model in current_site().catalog.models()}
+
+
+def _models_in_use() -> list[tuple[str, str]]:
+    """Key and label of the models that visible devices have, by label."""
+    labels = _model_labels()
+    keys = db_session().scalars(select(Device.model).where(within(Device.tenant_id)).distinct())
+    return sorted(((key, labels.get(key, key)) for key in keys), key=lambda pair: pair[1].casefold())
+
+
+def _days_since(moment: datetime) -> int:
+    return (utc_now() - moment).days

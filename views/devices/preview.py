@@ -1,0 +1,142 @@
+"""The files of a device: as rendered now, on disk, the difference; secrets hidden unless revealed (spec 9, UI-12)."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Response, abort, make_response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from forms.errors import put_errors
+from forms.people import ConfirmedForm
+from views.access import client_address, current_actor, requires
+from views.database import db_session
+from views.devices.blueprint import bp, device_page, the_device
+from views.site import current_site
+from webprov.audit import record_change
+from webprov.errors import SignInRefused
+from webprov.previews import DiffKind, DiffRow, Preview, preview_device
+from webprov.rights import Right
+from webprov.signin import check_credentials
+from webprov.store.database import writing
+from webprov.store.devicedata import read_device
+from webprov.store.models import Device
+
+REVEALED_SECONDS = 60
+VIEWS = {"now": "As rendered now", "disk": "On disk", "difference": "Difference"}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Equal lines that a difference leaves out."""
+
+    count: int
+
+
+@bp.get("/<mac>/preview")
+@requires(Right.SEE_DEVICES)
+def preview(mac: str) -> ResponseReturnValue:
+    """One file in one view (`?file=`, `?view=now|disk|difference`), masked for everybody."""
+    return _page(the_device(mac), ConfirmedForm(None))
+
+
+@bp.post("/<mac>/preview")
+@requires(Right.REVEAL_SECRETS)
+def reveal(mac: str) -> ResponseReturnValue:
+    """The same with its secrets, against the person's own password; once, recorded, and gone after a minute."""
+    device, form = the_device(mac), ConfirmedForm()
+    try:
+        if not form.validate():
+            return _page(device, form), 422
+        check_credentials(db_session(), current_user.name, form.own_password.data, client_address())
+    except SignInRefused as e:
+        put_errors(form, {"own_password": str(e)})
+        return _page(device, form), 422
+    _record(device, "reveal secrets", request.args.get("file", ""))
+    session["revealed"] = {"mac": device.mac, "until": int(time.time()) + REVEALED_SECONDS}
+    response = make_response(_page(device, form, revealed=True))
+    response.headers["Refresh"] = f"{REVEALED_SECONDS}; url={_address(device)}"
+    return response
+
+
+@bp.post("/<mac>/preview/download")
+@requires(Right.REVEAL_SECRETS)
+def download(mac: str) -> ResponseReturnValue:
+    """A file with its secrets, within a minute of revealing them."""
+    device = the_device(mac)
+    granted = session.get("revealed") or {}
+    if granted.get("mac") != device.mac or not 0 <= granted.get("until", 0) - time.time() <= REVEALED_SECONDS:
+        return redirect(url_for(".preview", mac=device.mac, file=request.form.get("file"), ask=1))
+    chosen = _chosen(_previews(device, revealed=True), request.form.get("file", ""))
+    if chosen is None or chosen.now is None:
+        abort(404)
+    _record(device, "download", chosen.path)
+    response = Response(chosen.now, mimetype="application/octet-stream")
+    response.headers.set("Content-Disposition", "attachment", filename=chosen.path.rpartition("/")[2])
+    return response
+
+
+def _page(device: Device, form: ConfirmedForm, *, revealed: bool = False) -> str:
+    files = _previews(device, revealed=revealed)
+    chosen = _chosen(files, request.args.get("file", ""))
+    view = request.args.get("view", "now")
+    view = view if view in VIEWS else "now"
+    rows = chosen.difference if chosen else []
+    return device_page(
+        "devices/preview.html",
+        device,
+        "preview",
+        files=files,
+        chosen=chosen,
+        view=view,
+        views=VIEWS,
+        text=(chosen.now if view == "now" else chosen.on_disk) if chosen else None,
+        rows=_with_gaps(rows, chosen),
+        added=sum(row.kind is DiffKind.ADDED for row in rows),
+        removed=sum(row.kind is DiffKind.REMOVED for row in rows),
+        form=form,
+        asks=bool(request.args.get("ask")) or (request.method == "POST" and not revealed),
+        revealed=revealed,
+        address=lambda **values: _address(device, **values),
+    )
+
+
+def _address(device: Device, **values: object) -> str:
+    """The address of this page with another file or view."""
+    present = {name: request.args.get(name) for name in ("file", "view")}
+    return url_for(".preview", mac=device.mac, **{**present, **values})  # type: ignore[arg-type]
+
+
+def _previews(device: Device, *, revealed: bool) -> list[Preview]:
+    data = read_device(db_session(), device.mac)
+    return preview_device(db_session(), current_site(), data, reveal=revealed) if data else []
+
+
+def _chosen(files: Sequence[Preview], path: str) -> Preview | None:
+    """The file of that name; without a name the first, 404 for one that is not there."""
+    if not path:
+        return files[0] if files else None
+    return next((file for file in files if file.path == path), None) or abort(404)
+
+
+def _with_gaps(rows: Sequence[DiffRow], chosen: Preview | None) -> list[DiffRow | Gap]:
+    """The difference with the number of lines that each gap stands for."""
+    shown: list[DiffRow | Gap] = []
+    last, total = 0, len((chosen.on_disk or "").splitlines()) if chosen else 0
+    for index, row in enumerate(rows):
+        if row.kind is not DiffKind.GAP:
+            shown.append(row)
+            last = row.old or last
+            continue
+        following = next((later.old for later in rows[index + 1 :] if later.old), total + 1)
+        shown.append(Gap(following - last - 1))
+    return shown
+
+
+def _record(device: Device, action: str, path: str) -> None:
+    with writing(db_session()):
+        fields = {"file": ["", path]} if path else {}
+        record_change(
+            db_session(), current_actor(), action, "device", device.mac, tenant_id=device.tenant_id, fields=fields
+        )
