@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from webprov.rendering.functions import FUNCTIONS
 from webprov.rendering.kinds import (
@@ -74,14 +74,33 @@ def check_expression(text: str, loops: Mapping[str, Kind]) -> Expression:
 
 def parse_expression(text: str) -> ast.expr:
     """The syntax tree of one expression of modest size; raises Refused."""
-    if re.search(r"\\(?![\\\"'])", text):
-        raise Refused("a backslash may only stand before a backslash or a quotation mark")
+    _check_backslashes(text)
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise Refused(f"“{text.strip()[:60]}” is not an expression that webprov can read") from None
     _check_size(tree)
     return tree
+
+
+Statement = TypeVar("Statement", ast.If, ast.For)
+
+
+def parse_statement(text: str, kind: type[Statement], example: str) -> Statement:
+    """The syntax tree of one control line, `if …:` or `for … in …:`; raises Refused with the example."""
+    _check_backslashes(text)
+    try:
+        body = ast.parse(text.strip() + "\n pass").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise Refused(f"this line is not readable; write it like {example}") from None
+    if len(body) != 1 or not isinstance(body[0], kind) or body[0].orelse:
+        raise Refused(f"this line is not readable; write it like {example}")
+    return body[0]
+
+
+def _check_backslashes(text: str) -> None:
+    if re.search(r"\\(?![\\\"'])", text):
+        raise Refused("a backslash may only stand before a backslash or a quotation mark")
 
 
 def nearest_name(name: str, known: frozenset[str] | set[str]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from webprov.rendering.expressions import parse_statement
 from webprov.rendering.functions import FILTERS, FUNCTIONS
 from webprov.rendering.kinds import Kind, Refused
 from webprov.rendering.names import SET_PREFIX
@@ -39,12 +40,7 @@ def name_problem(name: str) -> str:
 
 def read_loop(text: str) -> tuple[ast.expr, str]:
     """The target and what follows `in`; raises Refused."""
-    try:
-        statement = ast.parse(text.strip() + "\n pass").body[0]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Refused("write a loop as % for line in LINE_SLOTS:") from None
-    if not isinstance(statement, ast.For) or statement.orelse:
-        raise Refused("write a loop as % for line in LINE_SLOTS:")
+    statement = parse_statement(text, ast.For, "% for line in LINE_SLOTS:")
     return statement.target, ast.unparse(statement.iter)
 
 

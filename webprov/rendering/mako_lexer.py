@@ -9,8 +9,9 @@ from mako.exceptions import MakoException
 from mako.lexer import Lexer
 
 from webprov.errors import TemplateError
-from webprov.rendering.expressions import parse_expression
+from webprov.rendering.expressions import parse_expression, parse_statement
 from webprov.rendering.kinds import Refused
+from webprov.rendering.loops import read_loop
 
 MAX_CHARACTERS = 131_072
 
@@ -109,19 +110,7 @@ def control_expression(text: str) -> str | None:
     if condition is None:
         keyword = stripped.split(None, 1)[0][:20] if stripped else ""
         raise Refused(f"% {keyword} is not allowed; templates know % if, % elif, % else and % for")
-    return ast.unparse(_statement("if" + stripped[condition.end() :], ast.If).test)
-
-
-def _statement(text: str, kind: type[Any]) -> Any:
-    if re.search(r"\\(?![\\\"'])", text):
-        raise Refused("a backslash may only stand before a backslash or a quotation mark")
-    try:
-        body = ast.parse(text.strip() + "\n pass").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Refused('this line is not readable; write it like % if SRTP == "required":') from None
-    if len(body) != 1 or not isinstance(body[0], kind) or getattr(body[0], "orelse", None):
-        raise Refused('this line is not readable; write it like % if SRTP == "required":')
-    return body[0]
+    return ast.unparse(parse_statement("if" + stripped[condition.end() :], ast.If, '% if SRTP == "required":').test)
 
 
 def _expression(text: str, escapes: str) -> tuple[str, str]:
@@ -134,7 +123,7 @@ def _expression(text: str, escapes: str) -> tuple[str, str]:
 
 def _control(keyword: str, text: str) -> str:
     if keyword == "for":
-        loop = _statement(text, ast.For)
-        return f"for {ast.unparse(loop.target)} in {ast.unparse(loop.iter)}:"
+        target, iterable = read_loop(text)
+        return f"for {ast.unparse(target)} in {iterable}:"
     condition = control_expression(text)
     return "else:" if condition is None else f"{keyword} {condition}:"

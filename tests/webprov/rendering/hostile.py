@@ -149,6 +149,8 @@ CONTROL_LINES = [
 ]
 
 LOOPS = [
+    "% for x in ['\\x41']:\n% endfor",
+    "% for x in ['\\d']:\n% endfor",
     "% for x in range(10**9):\n% endfor",
     "% for x in range(10):\n% endfor",
     "% for x in MAC:\n% endfor",
