@@ -59,17 +59,15 @@ _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast
 class Expression:
     """An expression that may stand in a template: its kind and the variables that it uses."""
 
-    tree: ast.expr
     kind: Kind
     names: frozenset[str]
 
 
 def check_expression(text: str, loops: Mapping[str, Kind]) -> Expression:
     """Check one expression where these variables of loops can be seen; raises Refused."""
-    tree = parse_expression(text)
     checker = _Checker(loops)
-    kind = checker.kind(tree)
-    return Expression(tree, kind, frozenset(checker.names))
+    kind = checker.kind(parse_expression(text))
+    return Expression(kind, frozenset(checker.names))
 
 
 def parse_expression(text: str) -> ast.expr:
