@@ -187,9 +187,15 @@ class _Gate:
             self.frames.append(Frame("if"))
             self._condition(node)
         elif node.keyword in ("elif", "else") and self.frames and self.frames[-1].opened_by == "if":
-            self._condition(node)
+            self._alternative(node)
         else:
             raise Refused(f"% {node.keyword} is not allowed here; templates know % if, % elif, % else and % for")
+
+    def _alternative(self, node: parsetree.ControlLine) -> None:
+        if self.frames[-1].ended:
+            raise Refused(f"% {node.keyword} may not follow % else")
+        self.frames[-1].ended = node.keyword == "else"
+        self._condition(node)
 
     def _condition(self, node: parsetree.ControlLine) -> None:
         condition = control_expression(node.text)

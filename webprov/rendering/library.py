@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mako.exceptions import MakoException
 from mako.template import Template
@@ -16,6 +15,7 @@ from mako.template import Template
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import Refusal
 from webprov.rendering.gate import TemplateFacts, check_template, is_template_name
+from webprov.rendering.kinds import Refused
 from webprov.rendering.mako_lexer import CompilingLexer
 from webprov.rendering.work import MAX_LEVELS, MAX_LOOP_DEPTH, MAX_WORK, Reference
 
@@ -233,9 +233,8 @@ def _compile(name: str, text: str) -> Template:
             strict_undefined=True,
             cache_enabled=False,
         )
-    except (MakoException, SyntaxError, ValueError, RecursionError) as e:
-        line: Any = getattr(e, "lineno", 0)
-        raise TemplateError(name, line or 0, "Mako cannot compile this template") from e
+    except (MakoException, Refused, SyntaxError, ValueError, RecursionError) as e:
+        raise TemplateError(name, 0, "Mako cannot compile this template; simplify it") from e
 
 
 def _check_bounds(files: dict[str, LoadedTemplate], name: str) -> None:

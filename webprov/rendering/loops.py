@@ -27,6 +27,7 @@ class Frame:
     variables: dict[str, Kind] = field(default_factory=dict)
     times: int = 1
     over: str = ""
+    ended: bool = False  # by % else: nothing but % endif may follow
 
 
 def name_problem(name: str) -> str:

@@ -138,6 +138,8 @@ CONTROL_LINES = [
     "% MAC",
     "% if MAC\n% endif",
     "% if MAC:",
+    "% if MAC:\n% else:\n% elif mac:\n% endif",
+    "% if MAC:\n% else:\n% else:\n% endif",
     "% endif",
     "% else:",
     "% if MAC:\n% else:\n% endfor",
