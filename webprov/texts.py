@@ -8,7 +8,8 @@ _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060
 
 def safe_text(text: str, limit: int) -> str:
     """`text` with harmful characters written as escapes like `\\x1b`, cut to `limit` characters."""
-    return _HARMFUL.sub(_escape, text[:limit])[:limit]
+    text = text[:limit]
+    return text if text.isascii() and text.isprintable() else _HARMFUL.sub(_escape, text)[:limit]
 
 
 def _escape(match: re.Match[str]) -> str:
