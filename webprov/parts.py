@@ -1,5 +1,6 @@
 """The parts of `webprov serve`, each run in processes of its own: where they listen, and what they run (design)."""
 
+import gc
 import importlib
 import socket
 from collections.abc import Callable, Mapping
@@ -48,10 +49,18 @@ def run_admin(instance: Instance, listener: socket.socket) -> None:
 def run_http(instance: Instance, listener: socket.socket) -> None:
     """The phones' HTTP."""
     fetching = Fetching(instance)
+    _collect_seldom()
     try:
         make_server(PhoneApp(fetching), listener, PHONE_LIMITS, _is_proxy(instance)).run()
     finally:
         fetching.close()
+
+
+def _collect_seldom() -> None:
+    """Spare the garbage collector the file index and the waiting fetches: a fifth of the time in a storm."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _is_proxy(instance: Instance) -> Callable[[str], bool]:

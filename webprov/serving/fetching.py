@@ -95,7 +95,7 @@ class Fetching:
 
     def _note_unknown(self, name: str, asker: Asker) -> None:
         mac = find_mac(name[:_LONGEST_NAME])
-        if mac:
+        if mac and not self._index.knows(mac):
             self.gatekeeper.note_unknown(asker, mac)
 
     def _read(self, record: ServedFile) -> FetchedFile:

@@ -3,15 +3,16 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Dialect, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from webprov.enums import Protocol
 from webprov.mac import find_mac
 from webprov.serving.batches import Batches
-from webprov.store.database import writing
+from webprov.store.database import BulkStatement, time_value, writing
 from webprov.store.instance import Instance
 from webprov.store.models import Device, FetchRecord, KnownSource
 from webprov.texts import safe_text
@@ -20,6 +21,7 @@ _KEPT = 500_000
 _PRUNE_SECONDS = 600
 _KNOWN_AGAIN_SECONDS = 600
 _CHUNK = 500
+_LONGEST = 250
 
 
 class Fetch(NamedTuple):
@@ -46,6 +48,7 @@ class FetchLog:
         self._instance = instance
         self._known: dict[str, float] = {}
         self._next_prune = 0.0
+        self._bulk = _Statements(instance.engine.dialect)
         self._batches = Batches[Fetch]("Fetches", self._write, pause_seconds=1)
         self.add = self._batches.add
 
@@ -61,23 +64,18 @@ class FetchLog:
         macs = [fetch.mac or find_mac(fetch.path) or find_mac(fetch.user_agent) or "" for fetch in batch]
         with self._instance.sessions() as session, writing(session):
             ids = _device_ids(session, macs)
-            rows = [_row(fetch, mac, ids.get(mac)) for fetch, mac in zip(batch, macs, strict=True)]
-            session.execute(insert(FetchRecord), rows)
-            self._update_devices(session, batch, ids)
-            self._update_sources(session, [fetch for fetch in batch if fetch.delivered and fetch.mac in ids])
+            rows = [self._bulk.fetch_row(fetch, mac, ids.get(mac)) for fetch, mac in zip(batch, macs, strict=True)]
+            self._bulk.insert_fetch.execute(session.connection(), rows)
+            last = {fetch.mac: fetch for fetch in batch if fetch.delivered and fetch.mac in ids}
+            changed = [self._bulk.device_row(fetch, ids[mac]) for mac, fetch in last.items()]
+            self._bulk.update_device.execute(session.connection(), changed)
+            self._update_sources(session, {fetch.source for fetch in last.values()})
             self._prune(session)
 
-    def _update_devices(self, session: Session, batch: Iterable[Fetch], ids: dict[str, int]) -> None:
-        """What the device last fetched, and which revision of its files that was."""
-        last = {fetch.mac: fetch for fetch in batch if fetch.delivered and fetch.mac in ids}
-        if last:
-            values = [_device_values(ids[mac], fetch) for mac, fetch in last.items()]
-            session.connection().execute(_UPDATE_DEVICE, values)
-
-    def _update_sources(self, session: Session, fetches: Iterable[Fetch]) -> None:
+    def _update_sources(self, session: Session, sources: Iterable[str]) -> None:
         """Remember from where known devices fetch; the same source again only after ten minutes."""
         now = time.monotonic()
-        for source in {fetch.source for fetch in fetches}:
+        for source in sources:
             if now - self._known.get(source, -_KNOWN_AGAIN_SECONDS) >= _KNOWN_AGAIN_SECONDS:
                 session.merge(KnownSource(source=source, seen_at=datetime.now(UTC)))
                 self._known[source] = now
@@ -92,44 +90,56 @@ class FetchLog:
         self._known = {source: at for source, at in self._known.items() if time.monotonic() - at < _KNOWN_AGAIN_SECONDS}
 
 
-_UPDATE_DEVICE = (
-    update(Device.__table__)  # type: ignore[arg-type]
-    .where(Device.__table__.c.id == bindparam("device"))
-    .values(
-        last_fetch_at=bindparam("at"),
-        last_fetch_protocol=bindparam("protocol"),
-        last_fetch_address=bindparam("address"),
-        user_agent=bindparam("agent"),
-        fetched_revision=bindparam("fetched"),
-    )
-)
+_ROW = ("at", "protocol", "address", "user_agent", "path", "mac", "device_id", "status", "reason", "size", "revision")
+_DEVICE = {
+    "last_fetch_at": "at",
+    "last_fetch_protocol": "protocol",
+    "last_fetch_address": "address",
+    "user_agent": "agent",
+    "fetched_revision": "revision",
+}
 
 
-def _device_values(device_id: int, fetch: Fetch) -> dict[str, Any]:
-    return {
-        "device": device_id,
-        "at": datetime.fromtimestamp(fetch.at, UTC),
-        "protocol": str(fetch.protocol),
-        "address": fetch.address,
-        "agent": safe_text(fetch.user_agent, 250),
-        "fetched": fetch.revision,
-    }
+class _Statements:
+    """The two bulk statements of a batch, and the rows they take."""
 
+    def __init__(self, dialect: Dialect) -> None:
+        table: Any = Device.__table__
+        values: dict[str, Any] = {column: bindparam(name) for column, name in _DEVICE.items()}
+        update_device = update(table).where(table.c.id == bindparam("device")).values(values)
+        insert_fetch = insert(FetchRecord.__table__)  # type: ignore[arg-type]
+        self.insert_fetch = BulkStatement(dialect, insert_fetch, _ROW)
+        self.update_device = BulkStatement(dialect, update_device, (*_DEVICE.values(), "device"))
+        self._time_value = time_value(dialect)
 
-def _row(fetch: Fetch, mac: str, device_id: int | None) -> dict[str, Any]:
-    return {
-        "at": datetime.fromtimestamp(fetch.at, UTC),
-        "protocol": str(fetch.protocol),
-        "address": fetch.address,
-        "user_agent": safe_text(fetch.user_agent, 250),
-        "path": safe_text(fetch.path, 250),
-        "mac": mac,
-        "device_id": device_id,
-        "status": fetch.status,
-        "reason": fetch.reason,
-        "size": fetch.size,
-        "revision": fetch.revision,
-    }
+    def fetch_row(self, fetch: Fetch, mac: str, device_id: int | None) -> tuple[Any, ...]:
+        """Values in the order of `_ROW`."""
+        return (
+            self.time(fetch.at),
+            str(fetch.protocol),
+            fetch.address,
+            safe_text(fetch.user_agent, _LONGEST),
+            safe_text(fetch.path, _LONGEST),
+            mac,
+            device_id,
+            fetch.status,
+            str(fetch.reason),
+            fetch.size,
+            fetch.revision,
+        )
+
+    def device_row(self, fetch: Fetch, device_id: int) -> tuple[Any, ...]:
+        """Values in the order of `_DEVICE`, then the device's id."""
+        agent = safe_text(fetch.user_agent, _LONGEST)
+        return self.time(fetch.at), str(fetch.protocol), fetch.address, agent, fetch.revision, device_id
+
+    def time(self, at: float) -> Any:
+        """The moment as the driver stores it, to a hundredth of a second: many of a batch are the same."""
+        return self._hundredth(round(at, 2))
+
+    @lru_cache(maxsize=1_000)  # noqa: B019 - one object a process
+    def _hundredth(self, at: float) -> Any:
+        return self._time_value(datetime.fromtimestamp(at, UTC))
 
 
 def _device_ids(session: Session, macs: Iterable[str]) -> dict[str, int]:

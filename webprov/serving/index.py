@@ -45,6 +45,7 @@ class FileIndex:
         self._engine = engine
         self._watch = watch
         self._files: Mapping[str, ServedFile] = {}
+        self._macs: frozenset[str] = frozenset()
         self._count = -1
         self._behind = threading.Event()
         self._closing = threading.Event()
@@ -59,6 +60,10 @@ class FileIndex:
             return self._files.get(key)
         self._behind.set()
         return self._ask(key)
+
+    def knows(self, mac: str) -> bool:
+        """Whether this is the MAC of a device with files; one that is a moment old may be missing."""
+        return mac in self._macs
 
     def close(self) -> None:
         """End the thread that keeps the map fresh."""
@@ -94,6 +99,7 @@ class FileIndex:
         # a reader that sees the new count with the old map would be wrong; the other way round it asks the database
         self._count = -1
         self._files = files
+        self._macs = frozenset(file.mac for file in files.values())
         self._count = count
 
 
