@@ -1,18 +1,46 @@
 """The fleet at a glance; before the first phone, the three steps that lead to it (ui guide 6)."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from sqlalchemy import func, select
 
-from views.access import requires, within
+from views.access import chosen_tenant, requires, within
+from views.chart import NARROW, draw_chart
 from views.database import db_session
-from webprov.enums import Protocol
-from webprov.hosts import compose_url, parse_host
+from views.navigation import count_of, link_to
+from views.site import current_site
+from webprov.devicelist import NOT_SEEN_DAYS, DeviceQuery, PhoneState, list_devices
+from webprov.enums import FileState, Protocol
+from webprov.hosts import Host, compose_url
+from webprov.overview import fetches_by_hour, strangers
 from webprov.rights import Right
-from webprov.store.models import Device
+from webprov.store.models import Device, utc_now
 from webprov.store.settings import ProvisioningSettings, load_settings
 
 bp = Blueprint("dashboard", __name__)
+
+_TILES: tuple[tuple[FileState | PhoneState, str], ...] = (
+    (FileState.CURRENT, "files match the settings"),
+    (FileState.STALE, "settings changed since"),
+    (FileState.FAILED, "old files kept"),
+    (PhoneState.NEVER_FETCHED, "entered, not plugged in?"),
+    (PhoneState.NOT_SEEN, f"for more than {NOT_SEEN_DAYS} days"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One sentence of "What to do next", with the one link that helps (empty where the page is not built)."""
+
+    state: str
+    text: str
+    link: str
+    url: str
 
 
 @bp.get("/")
@@ -21,15 +49,83 @@ def index() -> ResponseReturnValue:
     """Tiles and what to do next, or the first steps."""
     session = db_session()
     settings = load_settings(session)
-    total = session.scalar(select(func.count()).select_from(Device).where(within(Device.tenant_id))) or 0
-    if not total:
-        return render_template("dashboard/first.html", settings=settings, phones_url=phones_url(settings))
-    return render_template("dashboard/index.html", settings=settings, total=total)
+    if not session.scalar(select(func.count()).select_from(Device).where(within(Device.tenant_id))):
+        return render_template("dashboard/first.html", settings=settings, phones_url=phones_url(settings), **_watched())
+    found = list_devices(session, current_site(), DeviceQuery(within(Device.tenant_id), per_page=1))
+    counts = found.counts.states
+    narrowed = chosen_tenant() is not None or current_user.tenant_id
+    hours = fetches_by_hour(session, utc_now(), *([within(Device.tenant_id)] if narrowed else []))
+    return render_template(
+        "dashboard/index.html",
+        settings=settings,
+        tiles=[(state.value, text, counts.get(state, 0), _state_url(state)) for state, text in _TILES],
+        advice=list(_advice(dict(counts)))[:5],
+        chart=draw_chart(hours),
+        narrow_chart=draw_chart(hours, NARROW),
+        stale=counts.get(FileState.STALE, 0),
+        stale_url=_state_url(FileState.STALE),
+        protocols=[(protocol, settings.port(protocol)) for protocol in Protocol if settings.enabled(protocol)],
+    )
+
+
+@bp.get("/watch")
+@requires(Right.SEE_DEVICES)
+def watch() -> ResponseReturnValue:
+    """The note on the first page that says whether a phone has asked; the page asks for it every few seconds."""
+    return render_template("dashboard/_watch.html", settings=load_settings(db_session()), **_watched())
 
 
 def phones_url(settings: ProvisioningSettings) -> str:
     """Where phones are pointed in Local mode, by the Default Protocol and without credentials."""
-    protocol: Protocol = settings.default_protocol
-    name = parse_host(settings.server_address, port_allowed=False).in_url if settings.server_address else ""
-    host = parse_host(f"{name}:{settings.port(protocol)}")
-    return compose_url(protocol, host, "/provisioning")
+    protocol = settings.default_protocol
+    return compose_url(protocol, Host(settings.server_address, settings.port(protocol)), "/provisioning")
+
+
+def _watched() -> dict[str, object]:
+    """Phones that asked today and are not entered; they belong to no tenant, so nobody tied to one sees them."""
+    may_see = current_user.may(Right.SEE_SYSTEM)
+    return {"asked": strangers(db_session(), utc_now() - timedelta(days=1)) if may_see else []}
+
+
+def _state_url(state: FileState | PhoneState) -> str:
+    return link_to("devices.index", state=state.value.replace(" ", "-"))
+
+
+def _advice(counts: dict[FileState | PhoneState, int]) -> Iterator[Advice]:
+    """What waits for somebody, worst first."""
+    failed, missing = counts.get(FileState.FAILED, 0), counts.get(FileState.MODEL_MISSING, 0)
+    if failed:
+        yield _failed(failed)
+    if missing:
+        text = f"{_devices(missing)} a model that is not installed; old files are kept."
+        yield Advice("failed", text, "Show", _state_url(FileState.MODEL_MISSING))
+    stale = counts.get(FileState.STALE, 0)
+    if stale:
+        text = f"{_devices(stale)} stale files: something changed since they were written."
+        yield Advice("stale", text, "Show", _state_url(FileState.STALE))
+    unknown = count_of("unknown.index")
+    if unknown:
+        text = "1 unknown phone asked for files." if unknown == 1 else f"{unknown:,} unknown phones asked for files."
+        yield Advice("waiting", text, "Adopt", link_to("unknown.index"))
+    away = counts.get(PhoneState.NOT_SEEN, 0)
+    if away:
+        text = f"{_devices(away)} not fetched for more than {NOT_SEEN_DAYS} days."
+        yield Advice("not seen", text, "Show", _state_url(PhoneState.NOT_SEEN))
+
+
+def _devices(count: int) -> str:
+    return "1 device has" if count == 1 else f"{count:,} devices have"
+
+
+def _failed(count: int) -> Advice:
+    """The first failure in its own words; where there are more, how many."""
+    failing = select(Device.mac, Device.label, Device.provision_error).where(
+        Device.provision_error != "", Device.enabled, within(Device.tenant_id)
+    )
+    first = db_session().execute(failing.order_by(Device.id).limit(1)).first()
+    if first is None or count > 1:
+        more = f" The first: {first.provision_error}" if first else ""
+        return Advice("failed", f"{count:,} devices failed and keep their old files.{more}", "Show",
+                      _state_url(FileState.FAILED))  # fmt: skip
+    return Advice("failed", f"{first.label or first.mac} failed: {first.provision_error}", "Open device",
+                  link_to("devices.show", mac=first.mac))  # fmt: skip

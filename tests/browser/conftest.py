@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.pages import PASSWORD
 from waitress import wasyncore
 from waitress.server import create_server
 
+from tests.pages import PASSWORD
 from webprov.config import Config
 from webprov.enums import Role
 from webprov.people import create_user

@@ -2,8 +2,8 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from tests.pages import PASSWORD
 
+from tests.pages import PASSWORD
 from webprov.store.instance import new_setup_token
 
 pytestmark = pytest.mark.browser

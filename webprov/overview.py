@@ -1,0 +1,58 @@
+"""What the dashboard tells about fetches and phones: 24 hours of requests, phones that nobody entered (ui guide 6)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, extract, func, select
+from sqlalchemy.orm import Session
+
+from webprov.serving.gatekeeper import Reason
+from webprov.store.models import Device, FetchRecord
+
+HOURS = 24
+REFUSALS = (Reason.NETWORK, Reason.WRONG_CREDENTIALS, Reason.LOCKED_OUT)
+"""What counts as refused: a first request without credentials, or for a file that is optional, is everyday life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """Requests of phones within one hour from `at`: files sent, files that had not changed, refusals."""
+
+    at: datetime
+    sent: int = 0
+    unchanged: int = 0
+    refused: int = 0
+
+    @property
+    def total(self) -> int:
+        """All three together."""
+        return self.sent + self.unchanged + self.refused
+
+
+def fetches_by_hour(session: Session, now: datetime, *where: ColumnElement[bool]) -> list[Hour]:
+    """The last HOURS hours up to the running one, oldest first; `where` is a condition on the devices that fetched,
+    without one the requests of strangers count too."""
+    last = now.replace(minute=0, second=0, microsecond=0)
+    hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
+    parts = (extract("day", FetchRecord.at), extract("hour", FetchRecord.at))
+    query = select(*parts, FetchRecord.reason, func.count()).where(FetchRecord.at >= hours[0])
+    if where:
+        query = query.where(FetchRecord.device_id.in_(select(Device.id).where(*where)))
+    counts: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
+    for day, hour, reason, count in session.execute(query.group_by(*parts, FetchRecord.reason)):
+        counts[int(day), int(hour)][reason] = count
+    return [_hour(at, counts.get((at.day, at.hour), {})) for at in hours]
+
+
+def strangers(session: Session, since: datetime) -> Sequence[str]:
+    """MAC addresses of phones that asked since then and that nobody has entered, the latest first."""
+    asked = select(FetchRecord.mac).outerjoin(Device, Device.mac == FetchRecord.mac)
+    unknown = asked.where(FetchRecord.mac != "", FetchRecord.at >= since, Device.id.is_(None))
+    return session.scalars(unknown.group_by(FetchRecord.mac).order_by(func.max(FetchRecord.at).desc())).all()
+
+
+def _hour(at: datetime, counts: dict[str, int]) -> Hour:
+    refused = sum(counts.get(reason.value, 0) for reason in REFUSALS)
+    return Hour(at, counts.get(Reason.DELIVERED.value, 0), counts.get(Reason.UNCHANGED.value, 0), refused)
