@@ -1,0 +1,36 @@
+def test_tenants_are_created_listed_and_deleted(webprov):
+    webprov("tenants", "create", "acme", "--label", "Acme Ltd", "--timezone", "Europe/Berlin", "--parkext", "700")
+    webprov("tenants", "create", "globex")
+    webprov("tenants", "delete", "globex")
+
+    assert webprov.json("tenants", "list") == [
+        {
+            "name": "acme",
+            "label": "Acme Ltd",
+            "timezone": "Europe/Berlin",
+            "language": "",
+            "parkext": "700",
+            "devices": 0,
+        }
+    ]
+
+
+def test_a_tenant_with_devices_stays(fleet):
+    result = fleet.try_("tenants", "delete", "acme")
+
+    assert result.exit_code == 1
+    assert "still has 2 devices" in result.stderr
+
+
+def test_a_bad_name_is_said(webprov):
+    result = webprov.try_("tenants", "create", "Acme Ltd")
+
+    assert result.exit_code == 1
+    assert "lower-case" in result.stderr
+
+
+def test_an_empty_list_is_a_remark_and_nothing_to_read(webprov):
+    result = webprov.try_("tenants", "list")
+
+    assert (result.stdout, result.exit_code) == ("", 0)
+    assert "no tenants" in result.stderr
