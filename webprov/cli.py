@@ -16,6 +16,8 @@ from webprov.errors import WebprovError
 VERBS = {  # verb: (where its click command is, its line in the help), in the contract's order
     "serve": ("webprov.commands.serve:serve", "Start everything and keep it running, or one part."),
     "init": ("webprov.commands.instance:init", "Make the instance, or bring it to this version."),
+    "settings": ("webprov.commands.settings:settings", "Show or change the Provisioning Settings."),
+    "variables": ("webprov.commands.variables:variables", "List, set or delete custom variables."),
     "tenants": ("webprov.commands.tenants:tenants", "Create, list or delete tenants."),
     "devices": ("webprov.commands.devices:devices", "Import, export, list, show or delete devices."),
 }
