@@ -20,6 +20,8 @@ VERBS = {  # verb: (where its click command is, its line in the help), in the co
     "variables": ("webprov.commands.variables:variables", "List, set or delete custom variables."),
     "tenants": ("webprov.commands.tenants:tenants", "Create, list or delete tenants."),
     "devices": ("webprov.commands.devices:devices", "Import, export, list, show or delete devices."),
+    "models": ("webprov.commands.models:models", "List phone models, or check their files."),
+    "templates": ("webprov.commands.models:templates", "Check templates."),
 }
 
 

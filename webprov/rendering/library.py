@@ -116,6 +116,16 @@ class TemplateLibrary:
         """Every refusal in every template of every root, the narrower scopes last."""
         return [*_walk_check(self, self.shipped, ""), *_walk_check(self, self.user, "user_provisioning/")]
 
+    def check_path(self, path: Path) -> list[Refusal]:
+        """Every refusal in the template at `path`, or in those below it; they need not lie in a root."""
+        files = sorted(file for file in path.rglob("*") if is_template(file.name)) if path.is_dir() else [path]
+        refusals: list[Refusal] = []
+        for file in (file.resolve() for file in files if not file.is_dir()):
+            root = next((root.resolve() for root in (self.user, self.shipped) if _is_in(file, root)), file.parent)
+            shown = "user_provisioning/" if root == self.user.resolve() else ""
+            refusals += _check_file(self, file, root, file.relative_to(root).as_posix(), shown)
+        return refusals
+
     def name_template(self, text: str) -> LoadedTemplate:
         """A file name like `${mac}.cfg` as a template; raises TemplateError."""
         found = self._names.get(text)
@@ -261,6 +271,10 @@ def _bounds(
             work = min(work + reference.times * inner[2], MAX_WORK + 1)
         known[name] = (levels + 1, loops, work)
     return known[name]
+
+
+def _is_in(file: Path, root: Path) -> bool:
+    return file.is_relative_to(root.resolve())
 
 
 def _walk_check(library: TemplateLibrary, root: Path, shown: str) -> Iterator[Refusal]:
