@@ -22,6 +22,11 @@ VERBS = {  # verb: (where its click command is, its line in the help), in the co
     "devices": ("webprov.commands.devices:devices", "Import, export, list, show or delete devices."),
     "models": ("webprov.commands.models:models", "List phone models, or check their files."),
     "templates": ("webprov.commands.models:templates", "Check templates."),
+    "provision": ("webprov.commands.provision:provision", "Write the files of devices."),
+    "render": ("webprov.commands.looking:render", "Print the files that a device would get now."),
+    "explain": ("webprov.commands.looking:explain", "Print a device's variables and where they come from."),
+    "status": ("webprov.commands.state:status", "Count devices and what is left to do."),
+    "wait-idle": ("webprov.commands.state:wait_idle", "Wait until nothing is left to do."),
 }
 
 

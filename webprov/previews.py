@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webprov.audit import record_change
 from webprov.errors import NotFound, WebprovError
 from webprov.filerecords import disk_name
 from webprov.phones.phonemodel import PhoneModel
@@ -23,7 +24,9 @@ from webprov.rendering.render import render_device, render_shared
 from webprov.rendering.rendered import RenderedFile
 from webprov.rendering.systemdata import SystemData
 from webprov.rendering.variables import DeviceVariables, device_variables, shared_context
+from webprov.rights import Actor, Right
 from webprov.site import Site
+from webprov.store.database import writing
 from webprov.store.devicedata import DeviceData
 from webprov.store.models import RenderedFileRecord
 
@@ -97,6 +100,13 @@ def preview_variables(site: Site, device: DeviceData, *, reveal: bool) -> Device
         raise NotFound(f"The model “{device.model}” is missing. Choose another model or put it back.")
     shown, system = (device, site.system) if reveal else masked(device, site.system)
     return device_variables(shown, model, system)
+
+
+def record_reveal(session: Session, device: DeviceData, by: Actor) -> None:
+    """Note that `by` has seen the secrets of `device` (spec 9: only administrators do, each time recorded)."""
+    by.check(Right.REVEAL_SECRETS, device.tenant.id)
+    with writing(session):
+        record_change(session, by, "reveal", "device", device.mac, tenant_id=device.tenant.id)
 
 
 def diff_rows(old: str, new: str) -> list[DiffRow]:

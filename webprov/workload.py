@@ -1,0 +1,27 @@
+"""How much there is, and what is left to do: the numbers of `webprov status` (contract)."""
+
+from sqlalchemy.orm import Session
+
+from webprov.enums import FileState
+from webprov.fleet import state_counts
+from webprov.serving.guessing import lockouts
+from webprov.site import Site
+
+LEFT_OVER = ("outbox", "jobs", "dirty_tenants")
+"""Those of the counts that the worker brings to nothing."""
+
+
+def workload(session: Session, site: Site) -> dict[str, int]:
+    """The counts by their contract names. `stale` and `failed` exclude each other; see FileState."""
+    states = state_counts(session, site)
+    return {
+        "devices": sum(states.values()),
+        "stale": states[FileState.STALE],
+        "failed": states[FileState.FAILED],
+        "model_missing": states[FileState.MODEL_MISSING],
+        "disabled": states[FileState.DISABLED],
+        "outbox": 0,
+        "jobs": 0,
+        "dirty_tenants": 0,
+        "lockouts": len(lockouts(session)),
+    }
