@@ -16,6 +16,7 @@ from webprov.errors import WebprovError
 VERBS = {  # verb: (where its click command is, its line in the help), in the contract's order
     "serve": ("webprov.commands.serve:serve", "Start everything and keep it running, or one part."),
     "init": ("webprov.commands.instance:init", "Make the instance, or bring it to this version."),
+    "user": ("webprov.commands.users:user", "Create, list or disable people who sign in."),
     "settings": ("webprov.commands.settings:settings", "Show or change the Provisioning Settings."),
     "variables": ("webprov.commands.variables:variables", "List, set or delete custom variables."),
     "tenants": ("webprov.commands.tenants:tenants", "Create, list or delete tenants."),
@@ -27,6 +28,7 @@ VERBS = {  # verb: (where its click command is, its line in the help), in the co
     "explain": ("webprov.commands.looking:explain", "Print a device's variables and where they come from."),
     "status": ("webprov.commands.state:status", "Count devices and what is left to do."),
     "wait-idle": ("webprov.commands.state:wait_idle", "Wait until nothing is left to do."),
+    "check": ("webprov.commands.checking:check", "Find everything that would bite."),
 }
 
 

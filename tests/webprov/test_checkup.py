@@ -1,0 +1,116 @@
+import socket
+from dataclasses import replace
+
+import pytest
+
+from tests.factories import make_device, make_tenant, small_config
+from webprov.checkup import CheckState, check_up
+from webprov.hosts import Host
+from webprov.provisioning import provision_device
+from webprov.site import SiteLoader
+from webprov.supervisor import lock_instance
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def config(tmp_path):
+    return replace(small_config(tmp_path), admin_bind=Host("127.0.0.1", free_port()), phone_address="127.0.0.1")
+
+
+@pytest.fixture
+def site(config, session):
+    site = SiteLoader(config, recheck_seconds=0).load(session)
+    return replace(site, settings=replace(site.settings, http_port=free_port()))
+
+
+def troubles(session, site):
+    return [(found.what, found.state, found.remedy) for found in check_up(session, site) if found.remedy]
+
+
+def test_a_fresh_instance_has_no_troubles(session, site):
+    assert troubles(session, site) == []
+    assert {found.state for found in check_up(session, site)} == {CheckState.OK}
+
+
+def test_settings_that_do_not_fit_together_are_named(session, site):
+    broken = replace(site, settings=replace(site.settings, http_password=""))
+
+    assert [(what, state) for what, state, _ in troubles(session, broken)] == [
+        ("Setting http_password", CheckState.ERROR)
+    ]
+
+
+def test_a_refused_model_and_template_are_named(config, session, site):
+    (config.models_dir / "odd.ini").write_text("[odd]\nlines = many\n")
+    (config.templates_dir / "evil.cfg").write_text("## format: text\n<% 1 %>\n")
+
+    found = troubles(session, SiteLoader(config, recheck_seconds=0).load(session))
+
+    assert any(what.startswith("Models: ") and "odd.ini" in what for what, _, _ in found)
+    assert any(what.startswith("Templates: evil.cfg, line 2") for what, _, _ in found)
+
+
+def test_folders_and_databases_open_to_others_are_named(config, session, site):
+    config.user_provisioning_dir.chmod(0o777)
+    database = config.instance / "webprov.sqlite3"
+    database.chmod(0o644)
+
+    found = troubles(session, site)
+
+    assert (str(config.user_provisioning_dir), CheckState.ERROR) in [item[:2] for item in found]
+    assert (str(database), CheckState.WARNING) in [item[:2] for item in found]
+
+
+def test_a_port_that_another_program_uses_is_an_error(config, session, site):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", site.settings.http_port))
+        other.listen()
+
+        found = troubles(session, site)
+
+    assert [(what.startswith("HTTP at"), state) for what, state, _ in found] == [(True, CheckState.ERROR)]
+    assert "Another program" in found[0][2]
+
+
+def test_a_service_that_runs_and_does_not_answer_is_an_error(config, session, site):
+    with lock_instance(config, None):
+        found = troubles(session, site)
+
+    assert {"webprov runs but" in remedy for _, _, remedy in found} == {True}
+    assert len(found) == 2
+
+
+def test_an_admin_ui_open_to_the_network_is_a_warning(config, session, site):
+    exposed = replace(site, config=replace(config, admin_bind=Host("0.0.0.0", free_port())))
+
+    assert [state for _, state, _ in troubles(session, exposed)] == [CheckState.WARNING]
+
+
+def test_devices_that_are_not_current_are_counted(config, session, site):
+    make_tenant(session)
+    device = make_device(session, site)
+
+    stale = troubles(session, site)
+    (config.models_dir / "test.ini").write_text("")
+    session.refresh(device)
+    missing = troubles(session, SiteLoader(config, recheck_seconds=0).load(session))
+
+    assert stale[0][:2] == ("Devices stale: 1", CheckState.WARNING)
+    assert ("Devices model missing: 1", CheckState.ERROR) in [item[:2] for item in missing]
+
+
+def test_a_failed_device_is_an_error(config, session, site):
+    make_tenant(session)
+    device = make_device(session, site)
+    (config.templates_dir / "test" / "phone.cfg").write_text("## format: text\n${NOT_THERE}\n")
+    site = replace(SiteLoader(config, recheck_seconds=0).load(session), settings=site.settings)
+    provision_device(session, site, device.mac)
+
+    found = troubles(session, site)
+
+    assert ("Devices failed: 1", CheckState.ERROR) in [item[:2] for item in found]

@@ -1,0 +1,160 @@
+"""`webprov check`: everything that would bite, each with what to do about it (contract)."""
+
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from webprov.config import Config
+from webprov.enums import FileState
+from webprov.errors import AlreadyRunning, InvalidInput
+from webprov.fleet import state_counts
+from webprov.parts import PARTS, Place
+from webprov.phones.phonemodel import Refusal
+from webprov.settingsinput import parse_settings
+from webprov.site import Site
+from webprov.supervisor import lock_instance
+
+
+class CheckState(StrEnum):
+    """How bad it is; an error bites now."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it is, and what to do where that is not well."""
+
+    what: str
+    state: CheckState = CheckState.OK
+    remedy: str = ""
+
+
+def check_up(session: Session, site: Site) -> list[Finding]:
+    """Everything that was looked at, in the order people would repair it. Nothing is changed."""
+    return [
+        *_settings(site),
+        *_refusals("Models", site.catalog.refusals),
+        *_refusals("Templates", site.library.check()),
+        *_permissions(site.config),
+        *_ports(site),
+        *_admin(site.config),
+        *_devices(session, site),
+    ]
+
+
+def _settings(site: Site) -> Iterator[Finding]:
+    try:
+        parse_settings({}, site.settings)
+    except InvalidInput as e:
+        for field, sentence in e.errors.items():
+            yield Finding(f"Setting {field}", CheckState.ERROR, sentence)
+    else:
+        yield Finding("Provisioning settings")
+
+
+def _refusals(what: str, refusals: tuple[Refusal, ...] | list[Refusal]) -> Iterator[Finding]:
+    for item in refusals:
+        yield Finding(f"{what}: {item.file}{f', line {item.line}' if item.line else ''}", CheckState.ERROR, item.reason)
+    if not refusals:
+        yield Finding(what)
+
+
+def _permissions(config: Config) -> Iterator[Finding]:
+    """The key file is checked whenever the instance is opened; here come the folders and the database."""
+    found = list(_permission_troubles(config))
+    yield from found or [Finding("Permissions")]
+
+
+def _permission_troubles(config: Config) -> Iterator[Finding]:
+    for path in (config.provisioning_dir, config.instance):
+        if not os.access(path, os.W_OK | os.X_OK):
+            yield Finding(f"Folder {path}", CheckState.ERROR, f"It is not writable. Run: chmod u+rwx {path}")
+    for path in sorted({config.instance, *config.instance.glob("*.sqlite3*"), *_code_folders(config)}):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o002:
+            yield Finding(str(path), CheckState.ERROR, f"Everybody may change it. Run: chmod o-w {path}")
+        elif mode & 0o004 and path.suffix.startswith(".sqlite3"):
+            yield Finding(str(path), CheckState.WARNING, f"Everybody on this machine may read it. Run: chmod o= {path}")
+
+
+def _code_folders(config: Config) -> Iterator[Path]:
+    """Where somebody who could write would decide what phones get."""
+    for path in (config.user_provisioning_dir, config.provisioning_dir, config.instance / "scripts"):
+        if path.is_dir():
+            yield path
+
+
+def _ports(site: Site) -> Iterator[Finding]:
+    running = _is_running(site.config)
+    for name, part in PARTS.items():
+        place = part.place(site.settings, site.config)
+        if place is None:
+            continue
+        free = _is_free(place)
+        what = f"{name.upper() if name != 'admin' else 'Admin UI'} at {place}"
+        if running and free:
+            yield Finding(what, CheckState.ERROR, "webprov runs but does not answer there. Look at its log.")
+        elif not running and not free:
+            yield Finding(what, CheckState.ERROR, "Another program uses this port. Stop it, or choose another port.")
+        else:
+            yield Finding(what)
+
+
+def _is_running(config: Config) -> bool:
+    try:
+        lock_instance(config, None).close()
+    except AlreadyRunning:
+        return True
+    return False
+
+
+def _is_free(place: Place) -> bool:
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((place.host, place.port))
+        except OSError:
+            return False
+    return True
+
+
+def _admin(config: Config) -> Iterator[Finding]:
+    name = config.admin_bind.name
+    try:
+        loopback = ip_address(name).is_loopback
+    except ValueError:
+        loopback = name == "localhost"
+    if loopback:
+        yield Finding("Admin UI is for this machine only")
+    else:
+        remedy = "Passwords cross the network in clear text. Bind 127.0.0.1 and put a TLS proxy in front."
+        yield Finding(f"Admin UI without TLS at {config.admin_bind}", CheckState.WARNING, remedy)
+
+
+def _devices(session: Session, site: Site) -> Iterator[Finding]:
+    counts = state_counts(session, site)
+    troubles = {
+        FileState.FAILED: (
+            CheckState.ERROR,
+            "See webprov devices list; correct what it says and provision them again.",
+        ),
+        FileState.MODEL_MISSING: (CheckState.ERROR, "Choose another model for them, or put the model back."),
+        FileState.STALE: (CheckState.WARNING, "Run: webprov provision --stale"),
+    }
+    found = [
+        Finding(f"Devices {name.value}: {counts[name]:,}", state, remedy)
+        for name, (state, remedy) in troubles.items()
+        if counts[name]
+    ]
+    yield from found or [Finding("Files of the devices")]
