@@ -35,6 +35,7 @@ class Batches(Generic[Item]):
         self._wake = threading.Event()
         self._written = threading.Condition()
         self._rounds = 0
+        self._dropped = 0
         self._failing = False
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -44,6 +45,8 @@ class Batches(Generic[Item]):
         """Keep `item` for the next batch; costs about a microsecond."""
         if len(self._waiting) < self._limit:
             self._waiting.append(item)
+        else:
+            self._dropped += 1
 
     def hurry(self) -> None:
         """Write now rather than at the next turn."""
@@ -89,5 +92,7 @@ class Batches(Generic[Item]):
                 log.warning("%s cannot be written, keeping up to %d: %s", self._name, self._limit, e)
             self._failing = True
             return False
-        self._failing = False
+        if self._dropped:
+            log.warning("%s came faster than they could be written: %d were dropped", self._name, self._dropped)
+        self._failing, self._dropped = False, 0
         return True

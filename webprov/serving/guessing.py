@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webprov.config import Config
@@ -94,7 +96,7 @@ class Guesses:
         self._batches.close()
 
     def _read(self, count: int) -> None:
-        with self._lock, self._instance.sessions() as session:
+        with self._lock, suppress(SQLAlchemyError), self._instance.sessions() as session:
             self._out = {(lockout.source, lockout.kind): until for lockout, until in _active(session)}
             self._seen = count
 

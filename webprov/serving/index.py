@@ -59,7 +59,10 @@ class FileIndex:
         if self._count == self._watch.counts().get("files", 0):
             return self._files.get(key)
         self._behind.set()
-        return self._ask(key)
+        try:
+            return self._ask(key)
+        except SQLAlchemyError:  # CounterWatch and _follow say so; phones go on with what is known
+            return self._files.get(key)
 
     def knows(self, mac: str) -> bool:
         """Whether this is the MAC of a device with files; one that is a moment old may be missing."""

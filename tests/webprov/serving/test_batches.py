@@ -35,6 +35,7 @@ def test_what_cannot_be_written_is_kept_and_said_once(caplog):
 
     assert written == [0, 1, 2, 3, 4]
     assert caplog.text.count("Things cannot be written") == 1
+    assert "4 were dropped" in caplog.text
     batches.close()
 
 

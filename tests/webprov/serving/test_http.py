@@ -5,6 +5,7 @@ import time
 from hashlib import md5
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.webprov.serving.fleet import MAC, basic
 from webprov.serving.credentials import Nonces
@@ -324,3 +325,21 @@ def test_names_and_agents_of_records_cannot_steer_a_terminal(phones):
     assert fetch.user_agent.startswith("x\\u202ey")
     assert len(fetch.user_agent) == 250
     assert (fetch.mac, fetch.device_id, fetch.reason) == ("805EC0999999", None, "unknown name")
+
+
+def test_phones_are_served_while_the_database_cannot_be_used(phones, monkeypatch):
+    phones.fleet.add_phone()
+    assert phones.ask(FILE).status == 200
+    expected = phones.basic
+
+    def broken(*_args, **_kwargs):
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    phones.fetching.log.settle(5)
+    monkeypatch.setattr(phones.fetching._index._engine, "connect", broken)
+    monkeypatch.setattr(phones.fetching._index._engine, "begin", broken)
+    phones.fetching._watch._counts = {"files": 10_000, "settings": 10_000, "lockouts": 10_000}
+    phones.fetching._watch._due = float("inf")
+
+    assert phones.ask(FILE, login=expected).status == 200
+    assert phones.ask("/provisioning/other.cfg", login=expected).status == 404
