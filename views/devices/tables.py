@@ -1,0 +1,123 @@
+"""Devices as CSV files: import with a trial run, export with or without secrets (contract "CSV")."""
+
+from collections.abc import Iterable
+
+from flask import Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.datastructures import FileStorage
+
+from forms.errors import put_errors
+from forms.people import ConfirmedForm
+from views.access import client_address, current_actor, requires
+from views.database import db_session
+from views.devices.blueprint import bp
+from views.site import current_site
+from webprov.audit import record_change
+from webprov.csvtable import CsvRefused, write_csv
+from webprov.deviceexport import export_devices
+from webprov.deviceimport import ImportResult, import_devices
+from webprov.errors import Conflict, SignInRefused
+from webprov.rights import Right
+from webprov.signin import check_credentials
+from webprov.store.database import writing
+
+MAX_UPLOAD_BYTES = 20 * 1024 * 1024
+EXAMPLE_COLUMNS = (
+    "tenant", "mac", "model", "label", "line1_display_name", "line1_extension", "line1_userid", "line1_password",
+    "key1_type", "key1_value", "key1_label",
+)  # fmt: skip
+
+
+@bp.url_value_preprocessor
+def _allow_large_uploads(endpoint: str | None, _values: object) -> None:
+    """Raise the limit before anything reads the body."""
+    if endpoint == "devices.import_file":
+        request.max_content_length = MAX_UPLOAD_BYTES
+
+
+@bp.get("/import")
+@requires(Right.EDIT_DEVICES)
+def import_form() -> ResponseReturnValue:
+    """Where a file is chosen, and what it has to look like."""
+    return render_template("devices/import.html")
+
+
+@bp.post("/import")
+@requires(Right.EDIT_DEVICES)
+def import_file() -> ResponseReturnValue:
+    """Try the file, or import it, all or nothing; errors by row and column."""
+    upload = request.files.get("file")
+    data = _content(upload) if upload else b""
+    if not data:
+        return render_template("devices/import.html", error="Choose a CSV file."), 422
+    is_trial = request.form.get("action") == "try"
+    try:
+        result = import_devices(db_session(), current_site(), data, current_actor(), dry_run=is_trial)
+    except CsvRefused as e:
+        return render_template("devices/import.html", refused=e), 422
+    except Conflict as e:
+        return render_template("devices/import.html", error=str(e)), 409
+    if is_trial:
+        return render_template("devices/import.html", trial=result)
+    flash(f"Imported: {_counts(result)}. {result.waiting} devices have stale files and wait to be provisioned.")
+    return redirect(url_for(".index"))
+
+
+@bp.get("/example.csv")
+@requires(Right.EDIT_DEVICES)
+def example() -> ResponseReturnValue:
+    """A file to start from, with a model that is installed."""
+    models = current_site().catalog.models()
+    row = ("acme", "80:5E:C0:12:34:56", models[0].key if models else "", "Reception", "Ada Lind", "1000", "1000", "",
+           "blf", "1001", "Bo Holm")  # fmt: skip
+    return _download(write_csv(EXAMPLE_COLUMNS, [row], guard=True), "example.csv")
+
+
+@bp.get("/export")
+@requires(Right.EDIT_DEVICES)
+def export_form() -> ResponseReturnValue:
+    """With or without secrets?"""
+    return render_template("devices/export.html", form=ConfirmedForm(None))
+
+
+@bp.get("/export.csv")
+@requires(Right.EDIT_DEVICES)
+def export() -> ResponseReturnValue:
+    """Every device of this person, without secrets."""
+    return _download(export_devices(db_session(), current_actor()), "devices.csv")
+
+
+@bp.post("/export.csv")
+@requires(Right.REVEAL_SECRETS)
+def export_secrets() -> ResponseReturnValue:
+    """The same with secrets, against the person's own password; recorded."""
+    form = ConfirmedForm()
+    try:
+        if not form.validate():
+            return render_template("devices/export.html", form=form), 422
+        check_credentials(db_session(), current_user.name, form.own_password.data, client_address())
+    except SignInRefused as e:
+        put_errors(form, {"own_password": str(e)})
+        return render_template("devices/export.html", form=form), 422
+    with writing(db_session()):
+        record_change(db_session(), current_actor(), "export secrets", "devices", "all devices")
+    return _download(export_devices(db_session(), current_actor(), with_secrets=True), "devices-with-secrets.csv")
+
+
+def _content(upload: FileStorage) -> bytes:
+    """All of it; large ones lie in a temporary file, which is given back at once."""
+    with upload.stream as stream:
+        content: bytes = stream.read()
+    return content
+
+
+def _download(lines: Iterable[str], name: str) -> Response:
+    """Read whole before it is sent, so that trouble is a page and no half file."""
+    response = Response("".join(lines), mimetype="text/csv; charset=utf-8")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def _counts(result: ImportResult) -> str:
+    return f"{result.added} added, {result.changed} changed, {result.unchanged} as they were"
