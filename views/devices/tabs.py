@@ -86,13 +86,14 @@ def variables(mac: str) -> ResponseReturnValue:
     """Every variable that templates see, its value (secrets hidden) and where it comes from; of a line or a key too."""
     device = the_device(mac)
     found = _variables(device)
-    line, key, text = (request.args.get(name, "") for name in ("line", "key", "q"))
+    text = request.args.get("q", "")
+    line, key = (request.args.get(name, type=int) for name in ("line", "key"))
     rows: list[Explained] = []
     if found:
         try:
-            rows = found.explain_all(*(int(number) if number.isdigit() else None for number in (line, key)))
+            rows = found.explain_all(line, key)
         except NotFound:
-            line = key = ""
+            line = key = None
             rows = found.explain_all()
     wanted = text.strip().casefold()
     return device_page(

@@ -1,0 +1,137 @@
+import socket
+import threading
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.pages import error_at, post, token
+from webprov.store.models import ChangeRecord, Device
+
+MINE, FOREIGN = "805EC0000001", "805EC0000002"
+
+
+def bulk(client, action: str, *macs: str, **more: str):
+    return client.post(
+        "/devices/bulk", data={"csrf_token": token(client), "action": action, "selected": list(macs), **more}
+    )
+
+
+def ask(client, address: str):
+    return client.post(f"/devices/{MINE}/check-sync", data={"csrf_token": token(client), "address": address})
+
+
+def macs(session) -> list[str]:
+    session.rollback()
+    return list(session.scalars(select(Device.mac).order_by(Device.mac)))
+
+
+def test_support_provisions_and_is_told_what_was_written(support, devices, config):
+    answer = post(support, f"/devices/{MINE}/provision?back=preview")
+
+    assert answer.headers["Location"] == f"/devices/{MINE}/preview"
+    assert "files written" in support.get(answer.headers["Location"]).text
+    assert (config.provisioning_dir / "805ec0000001.cfg").exists()
+
+
+def test_disabling_takes_the_files_at_once_and_enabling_brings_them_back(admin, devices, config):
+    post(admin, f"/devices/{MINE}/provision")
+    file = config.provisioning_dir / "805ec0000001.cfg"
+
+    post(admin, f"/devices/{MINE}/enabled", enabled="off")
+    assert not file.exists()
+    assert (
+        "is disabled and gets no files" in admin.get(post(admin, f"/devices/{MINE}/provision").headers["Location"]).text
+    )
+    post(admin, f"/devices/{MINE}/enabled", enabled="on")
+
+    assert file.exists()
+
+
+def test_deleting_asks_first_and_names_the_device(admin, devices, session):
+    page = admin.get(f"/devices/{MINE}/delete").text
+    asked = bulk(admin, "delete", MINE)
+
+    assert "Delete Desk 1?" in page
+    assert "Delete Desk 1?" in asked.text
+    assert macs(session) == [MINE, FOREIGN]
+
+
+def test_deleting_takes_files_and_device(admin, devices, session, config):
+    post(admin, f"/devices/{MINE}/provision")
+
+    bulk(admin, "delete", MINE, confirmed="yes")
+
+    assert macs(session) == [FOREIGN]
+    assert not (config.provisioning_dir / "805ec0000001.cfg").exists()
+    assert "Desk 1 is deleted." in admin.get("/devices/").text
+
+
+def test_bulk_provision_reaches_the_selected_ones(admin, devices, config):
+    bulk(admin, "provision", MINE, FOREIGN)
+
+    assert "2 devices provisioned, 2 with new files." in admin.get("/devices/").text
+    assert (config.provisioning_dir / "805ec0000002.cfg").exists()
+
+
+def test_bulk_passes_over_foreign_and_missing_devices(keeper, devices, session, config):
+    bulk(keeper, "delete", FOREIGN, "805EC00000FF", "<b>", confirmed="yes")
+    bulk(keeper, "provision", MINE, FOREIGN)
+
+    assert macs(session) == [MINE, FOREIGN]
+    assert not (config.provisioning_dir / "805ec0000002.cfg").exists()
+
+
+def test_bulk_without_a_selection_says_so(admin, devices):
+    bulk(admin, "provision")
+
+    assert "Select devices first." in admin.get("/devices/").text
+    assert bulk(admin, "explode", MINE).status_code == 400
+
+
+def test_support_deletes_nothing(support, devices, session):
+    assert bulk(support, "delete", MINE, confirmed="yes").status_code == 403
+    assert support.get(f"/devices/{MINE}/delete").status_code == 403
+    assert macs(session) == [MINE, FOREIGN]
+
+
+@pytest.fixture
+def phone():
+    """A phone on the loopback that says yes to whatever it is asked; yields what it heard."""
+    heard: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.7", 5060))
+        listener.settimeout(10)
+
+        def answer() -> None:
+            data, sender = listener.recvfrom(4096)
+            heard.append(data.decode())
+            kept = [
+                line
+                for line in data.decode().split("\r\n")
+                if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")
+            ]
+            listener.sendto("\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]).encode(), sender)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield heard
+        thread.join(10)
+
+
+def test_check_sync_shows_what_was_sent_and_answered(support, devices, session, phone):
+    answer = ask(support, "127.0.0.7")
+
+    assert "127.0.0.7:5060 will fetch its files again." in answer.text
+    assert "200 OK" in answer.text
+    assert "check-sync" in phone[0]
+    session.rollback()
+    assert session.scalar(select(func.count()).where(ChangeRecord.action == "check-sync")) == 1
+
+
+def test_check_sync_wants_an_address(support, devices):
+    answer = ask(support, "<phone>")
+
+    assert answer.status_code == 422
+    assert error_at(answer, "address")
+    assert "<phone>" not in answer.text
+    assert post(support, f"/devices/{MINE}/check-sync").status_code == 422

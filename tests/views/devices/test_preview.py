@@ -1,0 +1,113 @@
+import html
+
+import pytest
+from sqlalchemy import select
+
+from tests.factories import make_device
+from tests.pages import PASSWORD, error_at, post
+from webprov.changes.devices import change_device
+from webprov.deviceinput import parse_device
+from webprov.provisioning import provision_device
+from webprov.rights import CONSOLE
+from webprov.store.models import ChangeRecord
+
+MINE, FOREIGN = "805EC0000001", "805EC0000002"
+SECRET = "R=#*2cN-D39A"
+
+
+@pytest.fixture
+def provisioned(devices, session, site):
+    provision_device(session, site, MINE)
+
+
+@pytest.mark.parametrize("view", ["now", "disk", "difference"])
+def test_files_are_shown_with_secrets_hidden(support, provisioned, view):
+    page = support.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg&view={view}").text
+
+    assert SECRET not in html.unescape(page)
+    assert "__masked__" not in page
+    assert "805ec0000001-info.xml" in page
+    assert "common.cfg" in page
+
+
+def test_a_line_of_a_file_has_an_address(support, provisioned):
+    page = support.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg").text
+
+    assert 'id="L4"' in page
+    assert 'account.1.password = <span class="wp-secret">' in page
+
+
+def test_the_difference_shows_both_sides_and_counts_what_is_alike(support, provisioned, session, site):
+    change_device(session, site, MINE, parse_device({"mac": MINE, "key2_type": "park", "key2_value": "702"}), CONSOLE)
+
+    page = support.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg&view=difference").text
+
+    assert "+1 −1" in page
+    assert "key.2 = 0,701" in page
+    assert "key.2 = 0,702" in page
+    assert "5 lines alike" in page
+
+
+def test_a_secret_that_changed_is_told_but_not_shown(support, provisioned, session, site):
+    change_device(session, site, MINE, parse_device({"mac": MINE, "line1_password": "another-secret"}), CONSOLE)
+
+    page = support.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg&view=difference").text
+
+    assert "Only secrets differ" in page
+    assert "another-secret" not in page
+
+
+def test_files_that_do_not_exist_are_not_found(support, provisioned):
+    assert support.get(f"/devices/{MINE}/preview?file=../../secret.key").status_code == 404
+
+
+def test_a_file_that_cannot_be_rendered_says_why(support, provisioned, config):
+    (config.templates_dir / "test" / "info.xml").write_text("## format: text\n${NOBODY_DEFINES_THIS}\n")
+
+    page = support.get(f"/devices/{MINE}/preview").text
+
+    assert "NOBODY_DEFINES_THIS" in page
+    assert "what is on disk is kept" in page
+
+
+def test_revealing_asks_for_the_own_password_and_is_recorded(admin, provisioned, session):
+    address = f"/devices/{MINE}/preview?file=805ec0000001.cfg&view=now"
+    refused = post(admin, address, own_password="wrong")
+    shown = post(admin, address, own_password=PASSWORD)
+
+    assert refused.status_code == 422
+    assert "do not fit" in error_at(refused, "own_password")
+    assert SECRET not in html.unescape(refused.text)
+    assert SECRET in html.unescape(shown.text)
+    assert shown.headers["Refresh"].startswith("60; url=/devices/")
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert SECRET not in html.unescape(admin.get(address).text)
+    session.rollback()
+    records = session.scalars(select(ChangeRecord).where(ChangeRecord.action == "reveal secrets")).all()
+    assert [(record.name, record.user_name) for record in records] == [(MINE, "Miriam Kumar")]
+
+
+@pytest.mark.parametrize("who", ["keeper", "support"])
+def test_nobody_else_reveals(who, provisioned, request):
+    client = request.getfixturevalue(who)
+
+    assert post(client, f"/devices/{MINE}/preview", own_password=PASSWORD).status_code == 403
+    assert post(client, f"/devices/{MINE}/preview/download", file="805ec0000001.cfg").status_code == 403
+    assert "Reveal secrets" not in client.get(f"/devices/{MINE}/preview").text
+
+
+def test_a_file_is_downloaded_only_after_revealing(admin, provisioned, config):
+    early = post(admin, f"/devices/{MINE}/preview/download", file="805ec0000001.cfg")
+    post(admin, f"/devices/{MINE}/preview?file=805ec0000001.cfg", own_password=PASSWORD)
+    answer = post(admin, f"/devices/{MINE}/preview/download", file="805ec0000001.cfg")
+    other = post(admin, f"/devices/{FOREIGN}/preview/download", file="805ec0000002.cfg")
+
+    assert early.status_code == other.status_code == 302
+    assert answer.data == (config.provisioning_dir / "805ec0000001.cfg").read_bytes()
+    assert answer.headers["Content-Disposition"] == "attachment; filename=805ec0000001.cfg"
+
+
+def test_text_of_files_stays_text(support, session, site):
+    make_device(session, site, line1_display_name="<script>alert(1)</script>")
+
+    assert "<script>alert" not in support.get(f"/devices/{MINE}/preview").text
