@@ -76,3 +76,10 @@ class FileState(StrEnum):
     FAILED = "failed"
     MODEL_MISSING = "model missing"
     DISABLED = "disabled"
+
+
+class PushState(StrEnum):
+    """What became of the last push or removal of an object (spec 6)."""
+
+    OK = "ok"
+    FAILED = "failed"

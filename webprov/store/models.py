@@ -170,6 +170,10 @@ class Device(Base):
     rendered_model: Mapped[str] = mapped_column(default="")
     revision: Mapped[int] = mapped_column(default=0)
 
+    script_exit: Mapped[int | None]  # of the transport script; None: it never ran, or could not be started
+    script_output: Mapped[str] = mapped_column(default="", server_default="")
+    script_at: Mapped[datetime | None]
+
     last_fetch_at: Mapped[datetime | None]
     last_fetch_protocol: Mapped[str] = mapped_column(default="")
     last_fetch_address: Mapped[str] = mapped_column(default="")
@@ -268,6 +272,26 @@ class RenderedFileRecord(Base):
     size: Mapped[int]
     masked: Mapped[bytes] = mapped_column(LargeBinary)
     written_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class PushRecord(Base):
+    """What became of one object of the file transport: `sha256` is what lies there as far as we know ("" = nothing).
+
+    `state` is a PushState. A record outlives its device, so that the object can still be removed (spec 5); one whose
+    name no rendered file has is an object to remove. `failing_since` is the first failure in a row.
+    """
+
+    __tablename__ = "pushes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id", ondelete="SET NULL"), index=True)
+    segment: Mapped[str] = mapped_column(default="")
+    path: Mapped[str]
+    key: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str] = mapped_column(default="")
+    state: Mapped[str] = mapped_column(index=True)
+    error: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    failing_since: Mapped[datetime | None]
 
 
 class FetchRecord(Base):
