@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench demo clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/webprov serve
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest
+
+demo: export WEBPROV_INSTANCE := demo
+demo: $(VENV)/run.stamp
+	@$(BIN)/webprov demo
+	@exec $(BIN)/webprov serve
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .

@@ -29,6 +29,7 @@ VERBS = {  # verb: (where its click command is, its line in the help), in the co
     "status": ("webprov.commands.state:status", "Count devices and what is left to do."),
     "wait-idle": ("webprov.commands.state:wait_idle", "Wait until nothing is left to do."),
     "check": ("webprov.commands.checking:check", "Find everything that would bite."),
+    "demo": ("webprov.commands.demo:demo", "Fill an empty instance with phones to look at."),
 }
 
 
