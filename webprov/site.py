@@ -82,7 +82,7 @@ class SiteLoader:
             system=SystemData(settings, read_global_variables(session)),
             variables_version=count_of(session, "variables"),
             catalog=self._catalogs.current(),
-            library=self._library,
+            library=self._library.snapshot(),
             files=self._files,
             loader=self,
         )

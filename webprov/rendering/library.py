@@ -67,6 +67,10 @@ class TemplateLibrary:
         self._names: dict[str, LoadedTemplate] = {}
         self._closures: dict[tuple[str, str], Closure] = {}
 
+    def snapshot(self) -> "TemplateLibrary":
+        """The library as it is now: each template is looked up on disk once, and then stays as it was."""
+        return _Snapshot(self)
+
     def load(self, name: str, tenant: str) -> LoadedTemplate:
         """The template of that name in the tenant's view.
 
@@ -195,6 +199,20 @@ class TemplateLibrary:
             return "missing", set()
         brought = {r.file for r in entry.loaded.facts.references} if entry.loaded else set()
         return entry.sha256, brought
+
+
+class _Snapshot(TemplateLibrary):
+    """A library at one moment; it shares what the other has read and compiled."""
+
+    def __init__(self, library: TemplateLibrary) -> None:
+        self.__dict__.update(vars(library))
+        self._seen: dict[tuple[str, str], _Entry] = {}
+
+    def _entry(self, name: str, tenant: str) -> _Entry:
+        found = self._seen.get((name, tenant))
+        if found is None:
+            found = self._seen[name, tenant] = super()._entry(name, tenant)
+        return found
 
 
 def read_inside(name: str, path: Path, root: Path) -> bytes:

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from webprov.errors import TemplateError
+from webprov.rendering.library import TemplateLibrary
 
 
 def text_of(library, name, tenant="acme"):
@@ -239,3 +240,18 @@ def test_threads_may_load_at_the_same_time(write, library):
         thread.join()
 
     assert sorted(found) == [0] * 4 + [1] * 76
+
+
+def test_a_snapshot_stays_as_it_was_while_the_library_follows_the_disk(tmp_path):
+    shipped, user = tmp_path / "shipped", tmp_path / "user"
+    (shipped / "brand").mkdir(parents=True)
+    (shipped / "brand" / "a.cfg").write_text("## format: keyvalue\nx = 1\n")
+    library = TemplateLibrary(shipped, user)
+
+    snapshot = library.snapshot()
+    before = snapshot.fingerprint(["brand/a.cfg"], "")
+    (shipped / "brand" / "a.cfg").write_text("## format: keyvalue\nx = 22\n")
+
+    assert snapshot.fingerprint(["brand/a.cfg"], "") == before
+    assert library.fingerprint(["brand/a.cfg"], "") != before
+    assert library.snapshot().fingerprint(["brand/a.cfg"], "") != before
