@@ -61,10 +61,62 @@ def set_variables(
                 row.device_id = scope.device.id if scope.device else None
                 session.add(row)
                 differences[name] = ["", "added"]
+            was_secret = row.secret
             if secret and name in secret:
                 differences.put(row, "secret", secret[name], shown_as=f"{name} is a secret")
-            differences.put(row, "value", value, shown_as=name, secret=row.secret)
+            differences.put(row, "value", value, shown_as=name, secret=row.secret or was_secret)
         _finish(session, scope, differences, by)
+
+
+def add_variable(session: Session, scope: VariableScope, name: str, value: str, by: Actor, *, secret: bool) -> None:
+    """Add one variable; a name that looks like a secret's is one in any case. Raises InvalidInput (name, value)."""
+    errors = _errors_of(name, value)
+    if not errors and any(row.name == name.strip() for row in list_variables(session, scope)):
+        errors["name"] = f"There is {name.strip()} already. Edit its row, or choose another name."
+    if errors:
+        raise InvalidInput(errors)
+    set_variables(session, scope, {name: value}, by, secret={name.strip(): True} if secret else None)
+
+
+def change_variable(session: Session, scope: VariableScope, name: str, value: str, by: Actor, *, secret: bool) -> None:
+    """Give the variable `name` another value or flag; an empty value of a secret keeps what is stored.
+
+    Raises InvalidInput (value), NotFound. What was a secret is typed again before pages show it (UI-12).
+    """
+    row = next((row for row in list_variables(session, scope) if row.name == name), None)
+    if row is None:
+        raise NotFound(f"There is no variable {name[:100]} here.")
+    if row.secret and not value.strip():
+        if not secret:
+            raise InvalidInput({"value": "Type the value again: it can be read here from now on."})
+        return
+    errors = _errors_of(name, value)
+    if errors:
+        raise InvalidInput({"value": " ".join(errors.values())})
+    set_variables(session, scope, {name: value}, by, secret={name: secret})
+
+
+def parse_assignments(text: str) -> dict[str, str]:
+    """Rows like `NAME=value` as pasted; empty rows and those that begin with # are passed over.
+
+    Raises InvalidInput by row: `1`, `2`, …
+    """
+    values: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for number, row in enumerate(text.splitlines(), start=1):
+        if not row.strip() or row.lstrip().startswith("#"):
+            continue
+        name, equals, value = row.partition("=")
+        name = name.strip()
+        found = _errors_of(name, value) if equals else {"name": "Write NAME=value: there is no = in this row."}
+        if not found and name in values:
+            found["name"] = f"{name} stands there twice. Remove one."
+        if found:
+            errors[str(number)] = " ".join(found.values())
+        values[name] = value
+    if errors:
+        raise InvalidInput(errors)
+    return values
 
 
 def delete_variables(session: Session, scope: VariableScope, names: Iterable[str], by: Actor) -> None:
@@ -92,6 +144,16 @@ def _finish(session: Session, scope: VariableScope, differences: Differences, by
         bump(session, "variables")
     name = scope.device.mac if scope.device else scope.tenant.name if scope.tenant else "Template variables"
     record_change(session, by, "change", "variables", name, tenant_id=scope.tenant_id, fields=differences)
+
+
+def _errors_of(name: str, value: str) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    for part, text, check in (("name", name, check_variable_name), ("value", value, check_text)):
+        try:
+            check(text)
+        except InvalidValue as e:
+            errors[part] = str(e)
+    return errors
 
 
 def _checked(values: Mapping[str, str]) -> dict[str, str]:
