@@ -13,12 +13,15 @@ _badges: dict[str, Callable[[], int]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One entry; `endpoint` is `blueprint.view`, open while any page of that blueprint is."""
+    """One entry; `endpoint` is `blueprint.view`, open while any page of that blueprint (or of `also`) is.
+    `own_tenant`: only for people who are tied to one."""
 
     endpoint: str
     label: str
     icon: str
     right: Right
+    also: str = ""
+    own_tenant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,11 @@ PAGES: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
         "Setup",
         (
-            Page("settings.edit", "Provisioning settings", "sliders", Right.SEE_SYSTEM),
+            Page("settings.edit", "Provisioning settings", "sliders", Right.SEE_SYSTEM, also="variables"),
             Page("models.index", "Models", "phone", Right.SEE_SYSTEM),
             Page("templates.index", "Templates", "file-earmark-code", Right.SEE_SYSTEM),
-            Page("tenants.index", "Tenants", "building", Right.MANAGE_TENANTS),
+            Page("tenants.index", "Tenants", "building", Right.MANAGE_TENANTS, also="tenantvariables"),
+            Page("tenants.own_variables", "Variables", "sliders", Right.EDIT_TENANT, "tenantvariables", True),
         ),
     ),
     (
@@ -91,9 +95,11 @@ def link_to(endpoint: str, **values: object) -> str:
 
 
 def _is_there(page: Page) -> bool:
-    return page.endpoint in current_app.view_functions and current_actor().may(page.right)
+    if page.endpoint not in current_app.view_functions:
+        return False
+    return current_actor().may(page.right) and (not page.own_tenant or current_actor().tenant_id is not None)
 
 
 def _entry(page: Page) -> Entry:
-    is_open = request.blueprint == page.endpoint.partition(".")[0]
+    is_open = request.blueprint in (page.endpoint.partition(".")[0], page.also)
     return Entry(page.label, page.icon, url_for(page.endpoint), is_open, count_of(page.endpoint))

@@ -9,6 +9,7 @@ from views.access import current_actor, requires
 from views.database import db_session
 from views.site import current_site
 from webprov.changes.settings import save_settings
+from webprov.changes.variables import VariableScope, list_variables
 from webprov.enums import FileState
 from webprov.errors import Conflict, InvalidInput
 from webprov.fleet import state_counts
@@ -60,4 +61,7 @@ def save() -> ResponseReturnValue:
 def _page(form: ProvisioningSettingsForm) -> str:
     editable = current_actor().may(Right.EDIT_SETTINGS)
     directory = current_site().config.provisioning_dir
-    return render_template("settings/edit.html", form=form, directory=directory, editable=editable)
+    count = len(list_variables(db_session(), VariableScope()))
+    return render_template(
+        "settings/edit.html", form=form, directory=directory, editable=editable, variables_count=count
+    )

@@ -6,7 +6,20 @@ from typing import Any
 from flask import Flask, request
 from flask_login import current_user
 
-from views import account, assets, dashboard, devices, health, people, search, settings, users
+from views import (
+    account,
+    assets,
+    changes,
+    dashboard,
+    devices,
+    health,
+    people,
+    search,
+    settings,
+    tenants,
+    users,
+    variables,
+)
 from views.access import chosen_tenant, init_access, visible_tenants
 from views.errors import init_errors
 from views.navigation import count_of, link_to, navigation
@@ -17,13 +30,17 @@ from webprov.rights import Right
 BLUEPRINTS = (
     account.bp,
     assets.bp,
+    changes.bp,
     dashboard.bp,
     devices.bp,
     health.bp,
     people.bp,
     search.bp,
     settings.bp,
+    tenants.bp,
+    tenants.variables_bp,
     users.bp,
+    variables.bp,
 )
 
 HTMX_CONFIG = {

@@ -1,0 +1,173 @@
+"""The grid of custom variables, once for the whole system and once for a tenant (spec 1, Template Variables).
+
+The open row stands in the address (`?add=1`, `?edit=NAME`, `?delete=NAME`, `?paste=1`), so it works without scripts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial, update_wrapper
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from views.access import current_actor, requires
+from views.database import db_session
+from views.paging import here
+from views.site import current_site
+from webprov.changes.variables import (
+    VariableScope,
+    add_variable,
+    change_variable,
+    delete_variables,
+    list_variables,
+    parse_assignments,
+    set_variables,
+)
+from webprov.enums import FileState
+from webprov.errors import InvalidInput, NotFound
+from webprov.fleet import state_counts
+from webprov.rendering.names import BUILT_IN_NAMES
+from webprov.rights import Right
+from webprov.store.models import CustomVariable, Device
+
+_SORTS: dict[str, Callable[[CustomVariable], Any]] = {
+    "name": lambda row: row.name,
+    "value": lambda row: (row.secret, "" if row.secret else row.value.casefold(), row.name),
+    "secret": lambda row: (not row.secret, row.name),
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Whose variables a blueprint shows: `scope` takes what the address names; `page` extends the grid's template."""
+
+    name: str
+    url_prefix: str
+    sees: Right
+    edits: Right
+    page: str
+    scope: Callable[..., VariableScope]
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What the open row holds after a refused save, with a sentence per field (name, value; for a paste per row)."""
+
+    name: str = ""
+    value: str = ""
+    secret: bool = False
+    text: str = ""
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def grid_blueprint(grid: Grid) -> Blueprint:
+    """The pages of one grid: index, save, paste, delete."""
+    bp = Blueprint(grid.name, __name__, url_prefix=grid.url_prefix)
+    bp.add_url_rule("/", "index", requires(grid.sees)(_bound(_index, grid)))
+    for endpoint, rule, view in (("save", "/", _save), ("paste", "/paste", _paste), ("delete", "/delete", _delete)):
+        bp.add_url_rule(rule, endpoint, requires(grid.edits)(_bound(view, grid)), methods=["POST"])
+    return bp
+
+
+def _bound(view: Callable[..., ResponseReturnValue], grid: Grid) -> Callable[..., ResponseReturnValue]:
+    """`view` for that grid, under its own name, which Flask-WTF asks for."""
+    return update_wrapper(partial(view, grid), view)
+
+
+def _index(grid: Grid, **address: str) -> ResponseReturnValue:
+    """The variables, with the row that the address opens."""
+    return _page(grid, grid.scope(**address))
+
+
+def _save(grid: Grid, **address: str) -> ResponseReturnValue:
+    """Add a variable (`name`), or change the one that the row stands for (`was`)."""
+    scope, posted = grid.scope(**address), request.form
+    was, name, value = posted.get("was", ""), posted.get("name", ""), posted.get("value", "")
+    secret = "secret" in posted
+    try:
+        if was:
+            change_variable(db_session(), scope, was, value, current_actor(), secret=secret)
+        else:
+            add_variable(db_session(), scope, name, value, current_actor(), secret=secret)
+    except InvalidInput as e:
+        return _page(grid, scope, Typed(was or name, value, secret, errors=e.errors), edit=was, add=not was), 422
+    return _done(scope, f"{was or name.strip()} is saved.", address)
+
+
+def _paste(grid: Grid, **address: str) -> ResponseReturnValue:
+    """Set what was pasted as rows of NAME=value, all or nothing."""
+    scope, text = grid.scope(**address), request.form.get("text", "")
+    try:
+        values = parse_assignments(text)
+        if not values:
+            raise InvalidInput({"": "Paste at least one row like SYSLOG_SERVER=syslog.example."})
+        set_variables(db_session(), scope, values, current_actor())
+    except InvalidInput as e:
+        return _page(grid, scope, Typed(text=text, errors=e.errors), paste=True), 422
+    return _done(scope, f"{len(values)} {'variable is' if len(values) == 1 else 'variables are'} saved.", address)
+
+
+def _delete(grid: Grid, **address: str) -> ResponseReturnValue:
+    """Delete one variable, after the row has asked."""
+    scope, name = grid.scope(**address), request.form.get("name", "")
+    delete_variables(db_session(), scope, [name], current_actor())
+    return _done(scope, f"{name} is deleted.", address)
+
+
+def _done(scope: VariableScope, sentence: str, address: Mapping[str, str]) -> ResponseReturnValue:
+    """Back to the grid, saying what remains to be done."""
+    where = [Device.tenant_id == scope.tenant.id] if scope.tenant else []
+    stale = state_counts(db_session(), current_site(), *where)[FileState.STALE]
+    remains = f" {stale} {'device has' if stale == 1 else 'devices have'} stale files." if stale else ""
+    flash(sentence + remains)
+    return redirect(url_for(".index", **address, sort=request.args.get("sort")))  # type: ignore[arg-type]
+
+
+def _page(
+    grid: Grid, scope: VariableScope, typed: Typed | None = None,
+    *, edit: str = "", add: bool = False, paste: bool = False,
+) -> str:  # fmt: skip
+    given = request.args if typed is None else {}
+    rows = list_variables(db_session(), scope)
+    edit = edit or given.get("edit", "")
+    row = next((row for row in rows if row.name in (edit, given.get("delete"))), None)
+    if row is None and (edit or "delete" in given):
+        raise NotFound(f"There is no variable {(edit or given['delete'])[:100]} here.")
+    editable = current_actor().may(grid.edits, scope.tenant_id)
+    return render_template(
+        grid.page,
+        scope=scope,
+        rows=_sorted(rows),
+        heads=_heads(),
+        editable=editable,
+        open_row=(edit if editable else ""),
+        asks_delete=(given.get("delete", "") if editable else ""),
+        adds=editable and (add or "add" in given),
+        pastes=editable and (paste or "paste" in given),
+        typed=typed or _typed(row),
+        built_in=BUILT_IN_NAMES,
+        address=request.view_args or {},
+    )
+
+
+def _typed(row: CustomVariable | None) -> Typed:
+    return Typed(row.name, "" if row.secret else row.value, row.secret) if row else Typed()
+
+
+def _sorted(rows: list[CustomVariable]) -> list[CustomVariable]:
+    wanted = request.args.get("sort", "")
+    by = _SORTS.get(wanted.lstrip("-"), _SORTS["name"])
+    return sorted(rows, key=by, reverse=wanted.startswith("-"))
+
+
+def _heads() -> list[tuple[str, str, str]]:
+    """Per column its label, the address that sorts by it, and how the grid is sorted by it now."""
+    wanted = request.args.get("sort", "name")
+    chosen = wanted.lstrip("-") if wanted.lstrip("-") in _SORTS else "name"
+    heads = []
+    for name in _SORTS:
+        down = wanted.startswith("-")
+        other = f"-{name}" if name == chosen and not down else name
+        heads.append((name.capitalize(), here(sort=other), ("descending" if down else "ascending") * (name == chosen)))
+    return heads
