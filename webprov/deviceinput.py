@@ -99,7 +99,7 @@ def parse_device(flat: Mapping[str, str], *, complete: bool = False) -> DeviceIn
         values=values,
         lines=reader.lines(),
         keys=reader.keys(),
-        variables=reader.variables("var_"),
+        variables=reader.variables(),
         complete=complete,
     )
     if reader.errors:
@@ -121,18 +121,22 @@ class _Reader:
             self.errors[name] = str(e)
             return ""
 
-    def variables(self, prefix: str) -> dict[str, str]:
-        found = {}
+    def variables(self) -> dict[str, str]:
+        found: dict[str, str] = {}
         for name in self.flat:
-            if name.startswith(prefix):
-                try:
-                    found[check_variable_name(name.removeprefix(prefix))] = check_text(self.flat[name])
-                except InvalidValue as e:
-                    self.errors[name] = str(e)
+            if name.startswith("var_"):
+                self._variable(found, name, name.removeprefix("var_"))
         return found
+
+    def _variable(self, found: dict[str, str], name: str, variable: str) -> None:
+        try:
+            found[check_variable_name(variable)] = check_text(self.flat[name])
+        except InvalidValue as e:
+            self.errors[name] = str(e)
 
     def lines(self) -> dict[int, LineInput]:
         fields: dict[int, dict[str, str]] = {}
+        variables: dict[int, dict[str, str]] = {}
         before: dict[int, int] = {}
         for name, text in self.flat.items():
             match = _line_column(name)
@@ -146,8 +150,10 @@ class _Reader:
                 before[number] = int(text) if text.isascii() and text.isdigit() else 0
             elif match[2]:
                 fields[number][match[2]] = str(self.checked(name, check_text))
+            else:
+                self._variable(variables.setdefault(number, {}), name, match[3])
         return {
-            number: LineInput(given, self.variables(f"line{number}_var_"), before.get(number, 0))
+            number: LineInput(given, variables.get(number, {}), before.get(number, 0))
             for number, given in sorted(fields.items())
         }
 

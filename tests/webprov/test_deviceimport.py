@@ -228,3 +228,11 @@ def test_a_tenant_administrator_needs_no_tenant_column_and_sees_no_other_tenant(
     assert found == [(2, "mac")]
     assert "already in use." in message
     assert "acme" not in message
+
+
+def test_lines_that_are_all_empty_go_and_others_stay(session, load):
+    make_device(session, load(), line2_userid="1002", line2_password="hush", line2_var_RING="3")
+
+    import_devices(session, load(), rows("mac,line2_userid,line2_password,line2_var_RING", f"{MAC},,,"), CONSOLE)
+
+    assert [line.number for line in read_device(session, MAC).lines] == [1]
