@@ -1,99 +1,17 @@
 """`webprov serve` as people run it: a process of its own with free ports."""
 
-import http.client
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.webprov.serving.fleet import Fleet
-from webprov.config import load_config
-from webprov.enums import Protocol
-from webprov.store.instance import open_instance
-from webprov.store.listeners import ListenerState, listener_of
-from webprov.store.secrets import open_keyring, unlock
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def status(port: int, path: str) -> int | None:
-    """The status of one GET, None when nobody listens."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except OSError:
-        return None
-    finally:
-        connection.close()
-
-
-def eventually(check, seconds: float = 10.0):
-    end = time.monotonic() + seconds
-    while not (found := check()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return found
-
-
-class Service:
-    """A running `webprov serve` on an instance whose HTTP port is free."""
-
-    def __init__(self, folder: Path) -> None:
-        self.admin, self.port = free_port(), free_port()
-        self.env = {
-            **os.environ,
-            "WEBPROV_INSTANCE": str(folder / "instance"),
-            "WEBPROV_ADMIN_BIND": f"127.0.0.1:{self.admin}",
-            "WEBPROV_PHONE_ADDRESS": "127.0.0.1",
-            "WEBPROV_HTTP_PROCESSES": "1",
-        }
-        self.instance = open_instance(load_config(self.env))
-        self.change(http_port=self.port)
-        self.errors = folder / "errors.txt"
-        self.process = None
-
-    def start(self, *options: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "webprov", "serve", *options]
-        with self.errors.open("a") as errors:
-            self.process = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, stderr=errors, text=True)
-        return self.process
-
-    def change(self, **values: object) -> None:
-        unlock(open_keyring(self.instance.config.key_file, create=False))  # of several instances in this test process
-        Fleet(self.instance).change(**values)
-
-    def children(self) -> dict[str, int]:
-        found = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if parent == self.process.pid and b"--only" in words:
-                found[words[words.index(b"--only") + 1].decode()] = int(folder.name)
-        return found
-
-    def listener(self):
-        with self.instance.sessions() as session:
-            return listener_of(session, Protocol.HTTP)
-
-    def close(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-        if self.process:
-            self.process.wait(10)
-            self.process.stdout.close()
-        self.instance.close()
+from tests.service import Service, eventually, free_port, status
+from webprov.store.listeners import ListenerState
 
 
 @pytest.fixture
