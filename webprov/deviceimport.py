@@ -184,7 +184,7 @@ def _change_known(session: Session, site: Site, rows: Sequence[_Row], by: Actor)
         stored = {device.mac: device for device in read_devices(session, Device.mac.in_(batch))}
         differing = [mac for mac, row in batch.items() if _differs(row, device_cells(stored[mac], with_secrets=True))]
         query = select(Device).where(Device.mac.in_(differing))
-        query = query.options(selectinload(Device.lines), selectinload(Device.keys))
+        query = query.options(*(selectinload(part) for part in (Device.tenant, Device.lines, Device.keys)))
         for device in session.scalars(query).all():
             changed += apply_input(session, site, device, batch[device.mac].given, by)
     return changed

@@ -156,10 +156,9 @@ def check_model(site: Site, given: DeviceInput, present: str, tenant: str) -> No
 
 def _tenant(session: Session, device: Device, given: DeviceInput, by: Actor) -> Tenant:
     name = str(given.values.get("tenant", ""))
-    if name:
+    tenant = session.get(Tenant, device.tenant_id or by.tenant_id or 0)
+    if name and (tenant is None or tenant.name != name):
         tenant = session.scalar(select(Tenant).where(Tenant.name == name))
-    else:
-        tenant = session.get(Tenant, device.tenant_id or by.tenant_id or 0)
     check_tenant(name, tenant, device.tenant_id, by)
     assert tenant is not None
     return tenant
@@ -210,6 +209,8 @@ def _renumber(session: Session, device: Device, kept: Mapping[int, Line]) -> Non
 
     They pass through negative numbers on the way, since two may not have the same one at any moment.
     """
+    if len(kept) == len(device.lines) and all(line.id and line.number == number for number, line in kept.items()):
+        return
     numbers = {line.number: number for number, line in kept.items() if line.id}
     for line in set(device.lines) - set(kept.values()):
         device.lines.remove(line)
