@@ -91,27 +91,18 @@ class DevicePage:
 
 
 def list_devices(session: Session, site: Site, query: DeviceQuery) -> DevicePage:
-    """The page of devices that `query` asks for; three queries, however many devices there are."""
+    """The page of devices that `query` asks for; four queries, however many devices there are."""
     state = file_state(session, site)
     where = and_(query.where, *_conditions(query))
     counts = _counts(session, state, where)
     matching = counts.states.get(query.state, 0) if query.state else counts.total
     page = max(1, min(query.page, -(-matching // query.per_page)))
-    columns = (
-        Device.id,
-        Device.mac,
-        Device.label,
-        Device.model,
-        Tenant.name,
-        state,
-        phone_state(),
-        Device.last_fetch_at,
-    )
-    statement = select(*columns).join(Tenant).where(where)
+    chosen = select(Device.id).join(Tenant).where(where)
     if query.state:
-        statement = statement.where(_is_in(state, query.state))
-    statement = statement.order_by(*_order(query, state)).limit(query.per_page).offset((page - 1) * query.per_page)
-    return DevicePage(_rows(session, session.execute(statement).all()), counts, matching, page)
+        chosen = chosen.where(_is_in(state, query.state))
+    chosen = chosen.order_by(*_order(query, state)).limit(query.per_page).offset((page - 1) * query.per_page)
+    ids = session.scalars(chosen).all()
+    return DevicePage(_rows(session, ids, state), counts, matching, page)
 
 
 def phone_state() -> ColumnElement[str | None]:
@@ -133,15 +124,15 @@ def _matches(text: str) -> ColumnElement[bool]:
     lines = select(Line.device_id).where(
         or_(*(column.icontains(text, autoescape=True) for column in (Line.extension, Line.userid, Line.display_name)))
     )
+    digits = text.translate(_MAC_SEPARATORS).upper()
+    is_hex = bool(digits) and _HEX.issuperset(digits)
     found = [
+        *([Device.mac.contains(digits)] if is_hex else []),
         Device.label.icontains(text, autoescape=True),
         Device.model.icontains(text.replace(" ", "-"), autoescape=True),
         Device.user_agent.icontains(text, autoescape=True),
         Device.id.in_(lines),
     ]
-    digits = text.translate(_MAC_SEPARATORS).upper()
-    if digits and _HEX.issuperset(digits):
-        found.append(Device.mac.contains(digits))
     return or_(*found)
 
 
@@ -188,13 +179,25 @@ def _by_number(name: ColumnElement[str], query: DeviceQuery) -> list[ColumnEleme
     return [key.desc() if query.descending else key.asc() for key in keys]
 
 
-def _rows(session: Session, found: Sequence[Any]) -> tuple[DeviceRow, ...]:
+def _rows(session: Session, ids: Sequence[int], state: ColumnElement[str]) -> tuple[DeviceRow, ...]:
+    """What the page shows of these devices, in their order; states are computed for a page, not for all."""
+    columns = (
+        Device.id,
+        Device.mac,
+        Device.label,
+        Device.model,
+        Tenant.name,
+        state,
+        phone_state(),
+        Device.last_fetch_at,
+    )
+    found = {row.id: row for row in session.execute(select(*columns).join(Tenant).where(Device.id.in_(ids)))}
     lines: dict[int, list[Any]] = {}
-    columns = (Line.device_id, Line.extension, Line.userid, Line.display_name)
-    wanted = Line.device_id.in_([row.id for row in found])
-    for line in session.execute(select(*columns).where(wanted).order_by(Line.device_id, Line.number)):
+    texts = (Line.device_id, Line.extension, Line.userid, Line.display_name)
+    query = select(*texts).where(Line.device_id.in_(ids)).order_by(Line.device_id, Line.number)
+    for line in session.execute(query):
         lines.setdefault(line.device_id, []).append(line)
-    return tuple(_row(row, lines.get(row.id, [])) for row in found)
+    return tuple(_row(found[number], lines.get(number, [])) for number in ids if number in found)
 
 
 def _row(found: Any, lines: Sequence[Any]) -> DeviceRow:
