@@ -152,7 +152,7 @@ def _with_plain_values(model: PhoneModel, resolved: Resolved) -> PhoneModel:
         external=read_flag(resolved.text("external") or "yes"),
         commands=_texts(resolved, "command"),
         override=resolved.text("override"),
-        setup={part: resolved.text(f"setup_{part}") for part in ("menu", "dhcp", "url", "note")},
+        setup={part: resolved.text(f"setup_{part}") for part in ("menu", "dhcp", "url", "form", "note")},
     )
 
 

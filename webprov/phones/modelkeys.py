@@ -128,6 +128,14 @@ def _check_text(text: str) -> str:
     return text
 
 
+def _check_form(text: str) -> str:
+    if ("{url}" in text) == ("{address}" in text) or re.search(r"[{}]", re.sub(r"\{(url|address)\}", "", text)):
+        raise InvalidValue(
+            f"“{text}”: write {{url}} for the whole URL, or {{address}} for it without http:// in front."
+        )
+    return _check_text(text)
+
+
 def _check_user_agent(text: str) -> str:
     rest = re.sub(r"\{[a-z_]+\}", "", _check_text(text))
     if "{" in rest or "}" in rest:
@@ -203,6 +211,7 @@ _CHECKS: Mapping[str, _Check] = {
     "setup_menu": _check_text,
     "setup_dhcp": _check_text,
     "setup_url": _check_text,
+    "setup_form": _check_form,
     "setup_note": _check_text,
 }
 

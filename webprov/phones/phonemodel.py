@@ -94,7 +94,7 @@ class PhoneModel:
     commands: tuple[str, ...] = ()
     override: str = ""
     sets: Mapping[str, str] = field(default_factory=dict)
-    setup: Mapping[str, str] = field(default_factory=dict)  # how people point such a phone here: menu, dhcp, url, note
+    setup: Mapping[str, str] = field(default_factory=dict)  # how it is pointed here: menu, dhcp, url, form, note
     fingerprint: str = ""  # changes whenever a value or an entry of the map does, not with scope, file or line
 
 

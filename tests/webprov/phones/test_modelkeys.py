@@ -1,6 +1,7 @@
 import pytest
 
-from webprov.phones.modelkeys import model_segment
+from webprov.errors import InvalidValue
+from webprov.phones.modelkeys import check_statement, model_segment
 
 
 @pytest.mark.parametrize(
@@ -9,3 +10,14 @@ from webprov.phones.modelkeys import model_segment
 )
 def test_model_segment_is_one_plain_folder_name(key, segment):
     assert model_segment(key) == segment
+
+
+@pytest.mark.parametrize("form", ["{url}/", "{address}", "p={url}"])
+def test_setup_form_says_how_an_address_is_written(form):
+    check_statement("setup_form", form)
+
+
+@pytest.mark.parametrize("form", ["http://pbx/", "{url}{address}", "{url}{x}", "{0}"])
+def test_setup_form_without_a_place_for_the_address_is_refused(form):
+    with pytest.raises(InvalidValue, match="whole URL"):
+        check_statement("setup_form", form)
