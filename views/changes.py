@@ -30,7 +30,7 @@ def index() -> ResponseReturnValue:
     page = pager(count_changes(session, query))
     return render_template(
         "changes/index.html",
-        query=query,
+        wanted=query,
         page=page,
         changes=list_changes(session, query, offset=page.offset),
         users=known_values(session, ChangeRecord.user_name, query.where),
