@@ -43,6 +43,7 @@ PAGES: tuple[tuple[str, tuple[Page, ...]], ...] = (
             Page("devices.index", "Devices", "telephone", Right.SEE_DEVICES),
             Page("unknown.index", "Unknown phones", "question-diamond", Right.SEE_SYSTEM),
             Page("fetches.index", "Fetches", "arrow-down-circle", Right.SEE_DEVICES),
+            Page("phones.index", "Point phones here", "link-45deg", Right.SEE_DEVICES),
             Page("contacts.index", "Contacts", "person-lines-fill", Right.SEE_DEVICES),
         ),
     ),
