@@ -38,8 +38,8 @@ def add() -> ResponseReturnValue:
     """Add the device and make its files, or show the form again."""
     form, rows = _new_form(), read_rows(request.form)
     try:
-        flat = request_flat(form, rows)
-        device = add_device(db_session(), current_site(), flat, current_actor())
+        given = _new_input(form, rows)
+        device = add_device(db_session(), current_site(), given, current_actor())
     except InvalidInput as e:
         return _new_page(form, rows, e.errors), 422
     provision_and_tell(device.mac, f"{name_of(device)} added.")
@@ -88,7 +88,7 @@ def change_rows(mac: str) -> ResponseReturnValue:
     return _edit_page(device, rows, request.form.get("version", 0, type=int))
 
 
-def request_flat(form: IdentityForm, rows: Rows) -> DeviceInput:
+def _new_input(form: IdentityForm, rows: Rows) -> DeviceInput:
     """What was typed for a new device. Raises InvalidInput with every sentence at once."""
     errors = rows.number_errors()
     try:
