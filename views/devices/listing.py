@@ -1,6 +1,5 @@
 """The list of devices: search, filters and paging, all in the address (ui guide 5)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from views.access import requires, visible_tenants, within
 from views.database import db_session
 from views.devices.blueprint import bp
+from views.paging import here, pager
 from views.partials import wants_partial
 from views.site import current_site
 from webprov.devicelist import DeviceQuery, PhoneState, Sort, list_devices
@@ -39,17 +39,6 @@ _HEADS = {
 }
 
 
-@dataclass(frozen=True)
-class Pager:
-    """What `ui.pager` shows; `previous` and `next` are addresses or empty."""
-
-    first: int
-    last: int
-    total: int
-    previous: str
-    next: str
-
-
 @bp.get("/")
 @requires(Right.SEE_DEVICES)
 def index() -> ResponseReturnValue:
@@ -60,12 +49,12 @@ def index() -> ResponseReturnValue:
         "wanted": query,
         "found": found,
         "chips": _chips(query, found.counts.states),
-        "all_url": _url(state=None, page=None),
+        "all_url": here(state=None, page=None),
         "heads": _heads(query),
-        "pager": _pager(query, found.page, found.matching),
+        "pager": pager(found.matching, query.per_page),
         "labels": _model_labels(),
         "is_filtered": any(request.args.get(name) for name in ("q", "model", "state")),
-        "size_urls": {size: _url(per=size if size != 50 else None, page=None) for size in PAGE_SIZES},
+        "size_urls": {size: here(per=size if size != 50 else None, page=None) for size in PAGE_SIZES},
         "days_since": _days_since,
         "urls": _row_urls(),
         "is_partial": wants_partial(),
@@ -73,7 +62,7 @@ def index() -> ResponseReturnValue:
     if not wants_partial():
         return render_template("devices/index.html", models=_models_in_use(), tenants_here=visible_tenants(), **values)
     response = make_response(render_template("devices/_list.html", **values))
-    response.headers["HX-Push-Url"] = _url()
+    response.headers["HX-Push-Url"] = here()
     return response
 
 
@@ -98,13 +87,6 @@ def _page_size() -> int:
     return wanted if wanted in PAGE_SIZES else 50
 
 
-def _url(**changed: Any) -> str:
-    """This list's address with some of its parameters changed; None and empty ones are left out."""
-    names = ("q", "model", "state", "sort", "page", "per")
-    values = {name: request.args.get(name) for name in names} | changed
-    return url_for(".index", **{name: value for name, value in values.items() if value})
-
-
 def _chips(query: DeviceQuery, counts: Any) -> list[list[tuple[str, str, int, bool, str]]]:
     """Per group: the state's word, its label, how many, whether it is chosen, and the address that chooses it."""
     return [
@@ -118,7 +100,7 @@ def _chips(query: DeviceQuery, counts: Any) -> list[list[tuple[str, str, int, bo
 
 
 def _state_url(state: FileState | PhoneState) -> str:
-    return _url(state=state.value.replace(" ", "-"), page=None)
+    return here(state=state.value.replace(" ", "-"), page=None)
 
 
 def _heads(query: DeviceQuery) -> list[tuple[str, str, str, str]]:
@@ -128,19 +110,8 @@ def _heads(query: DeviceQuery) -> list[tuple[str, str, str, str]]:
         chosen = query.sort is sort
         direction = ("descending" if query.descending else "ascending") if chosen else ""
         other = f"-{sort}" if chosen and not query.descending else sort.value
-        heads.append((sort.value, label, _url(sort=other, page=None), direction))
+        heads.append((sort.value, label, here(sort=other, page=None), direction))
     return heads
-
-
-def _pager(query: DeviceQuery, page: int, matching: int) -> Pager:
-    first = (page - 1) * query.per_page
-    return Pager(
-        first=first + 1 if matching else 0,
-        last=min(matching, first + query.per_page),
-        total=matching,
-        previous=_url(page=page - 1 if page > 2 else None) if page > 1 else "",
-        next=_url(page=page + 1) if page * query.per_page < matching else "",
-    )
 
 
 def _model_labels() -> dict[str, str]:
