@@ -59,3 +59,11 @@ class AlreadyRunning(WebprovError):
 
 class StorageError(WebprovError):
     """Files could not be written or read; the old ones are still in place (security FS-07)."""
+
+
+class TransportError(WebprovError):
+    """Files cannot go where the settings say; `field` is the setting to look at, "" where it is none's fault."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field

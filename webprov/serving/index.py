@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from webprov.delivery.mediatypes import content_type
 from webprov.store.models import Counter, Device, RenderedFileRecord
 from webprov.store.watch import CounterWatch
 
 log = logging.getLogger(__name__)
 
-_TYPES = {"xml": "application/xml", "json": "application/json"}
 _REST_FACTOR = 10
 
 
@@ -143,11 +143,6 @@ def _served(row: Row[Any]) -> ServedFile:
         mac=row.mac or "",
         revision=row.revision or 0,
     )
-
-
-def content_type(path: str) -> str:
-    """The media type of a rendered file by its suffix."""
-    return _TYPES.get(path.rpartition(".")[2].lower(), "text/plain; charset=utf-8")
 
 
 def http_date(at: datetime) -> str:

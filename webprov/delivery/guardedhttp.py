@@ -1,0 +1,162 @@
+"""HTTP to an endpoint that a person typed: bounded in time, verified, and only where it may go (TR-05 to TR-07).
+
+Addresses are checked after the name was looked up, and the connection goes to the very address that was checked, so a
+name that changes its answer in between gains nothing. Certificates are verified for the name. No redirect is followed.
+"""
+
+import ipaddress
+import socket
+import ssl
+import threading
+from functools import cache
+from typing import Any
+from weakref import WeakSet
+
+import certifi
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.response import BaseHTTPResponse
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 7
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_METADATA = {ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")}
+
+
+class AddressRefused(HTTPError):
+    """The name leads to an address that this server must not talk to, or not without TLS; the text is a sentence."""
+
+
+class GuardedPool(PoolManager):
+    """A pool whose connections keep the rules above. `abort` ends every request under way."""
+
+    def __init__(self, trust: ssl.SSLContext | None = None, *, connections: int = 8) -> None:
+        """`trust`: verifies certificates; by default the system's authorities and certifi's."""
+        super().__init__(
+            maxsize=connections,
+            timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            retries=False,
+            ssl_context=trust or _system_trust(),
+        )
+        self.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+
+    def urlopen(self, method: str, url: str, redirect: bool = True, **kw: Any) -> BaseHTTPResponse:  # type: ignore[override]  # noqa: ARG002
+        """As PoolManager's, but a redirect is an answer like any other."""
+        return super().urlopen(method, url, redirect=False, **kw)
+
+    def abort(self) -> None:
+        """Break off what is under way: its callers get an error at once."""
+        for key in self.pools.keys():  # noqa: SIM118 - urllib3's container iterates over keys only by this
+            pool: Any = self.pools.get(key)
+            if isinstance(pool, _Abortable):
+                pool.abort()
+
+
+class _Connecting:
+    """What both kinds of connection do instead of urllib3's own connecting."""
+
+    def _guarded(self, connection: Any, *, plain: bool) -> socket.socket:
+        try:
+            found = checked_addresses(connection._dns_host, connection.port, plain=plain)
+        except (socket.gaierror, UnicodeError) as e:
+            reason = e if isinstance(e, socket.gaierror) else socket.gaierror(str(e))
+            raise NameResolutionError(connection.host, connection, reason) from e
+        error: OSError = OSError("no address")
+        for family, address in found:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock.settimeout(CONNECT_SECONDS / len(found))
+                sock.connect(address)
+            except OSError as e:
+                sock.close()
+                error = e
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.settimeout(connection.timeout)
+                return sock
+        if isinstance(error, TimeoutError):
+            raise ConnectTimeoutError(connection, f"connecting to {connection.host} timed out") from error
+        raise NewConnectionError(connection, f"{connection.host}: {error}") from error
+
+
+class _PlainConnection(_Connecting, HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return self._guarded(self, plain=True)
+
+
+class _TlsConnection(_Connecting, HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return self._guarded(self, plain=False)
+
+
+class _Abortable:
+    """Remembers its connections, so that those in use can be ended too."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._made: WeakSet[HTTPConnection] = WeakSet()
+        self._lock = threading.Lock()
+        super().__init__(*arguments, **options)
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()  # type: ignore[misc]
+        with self._lock:
+            self._made.add(connection)
+        return connection
+
+    def abort(self) -> None:
+        with self._lock:
+            made = list(self._made)
+        for sock in (connection.sock for connection in made):
+            if sock is not None:
+                _shut(sock)
+
+
+class _PlainPool(_Abortable, HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(_Abortable, HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        return  # closed already
+
+
+def checked_addresses(host: str, port: int, *, plain: bool) -> list[tuple[int, Any]]:
+    """(family, socket address) of every address of `host`; raises AddressRefused if any may not be used."""
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    for *_, address in found:
+        _check(host, _plain_address(ipaddress.ip_address(str(address[0]).partition("%")[0])), plain=plain)
+    return [(int(family), address) for family, _, _, _, address in found]
+
+
+def _plain_address(address: _Address) -> _Address:
+    """The IPv4 address inside an IPv6 one that only wraps it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        return address.ipv4_mapped or address.sixtofour or address
+    return address
+
+
+def _check(host: str, address: _Address, *, plain: bool) -> None:
+    refused = address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA
+    if refused or (address.is_reserved and not address.is_loopback):
+        raise AddressRefused(f"{host} leads to {address}, which no storage has. Enter the address of your storage.")
+    if plain and not (address.is_loopback or address.is_private):
+        raise AddressRefused(
+            f"{host} is a public address, and http:// would send keys and SIP passwords readable. Use https://."
+        )
+
+
+@cache
+def _system_trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
