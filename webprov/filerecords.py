@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from webprov.phones.modelkeys import model_segment
 from webprov.site import Site
-from webprov.store.devicedata import BATCH
+from webprov.store.devicedata import BATCH, DeviceData
 from webprov.store.models import Device, RenderedFileRecord, Tenant, utc_now
 
 _FILES: Any = RenderedFileRecord.__table__
@@ -42,6 +42,40 @@ def records_of_devices(session: Session, ids: Sequence[int]) -> Sequence[Any]:
     """The rows (id, device_id, segment, path, sha256) of these devices' own files."""
     columns = (_FILES.c.id, _FILES.c.device_id, _FILES.c.segment, _FILES.c.path, _FILES.c.sha256)
     return session.execute(select(*columns).where(_FILES.c.device_id.in_(ids))).all()
+
+
+def masked_twins(
+    session: Session, site: Site, devices: Sequence[DeviceData]
+) -> dict[int, dict[tuple[str, str], bytes]]:
+    """The masked twins of devices that were rendered from just what holds now, by device and (path, sha256).
+
+    Their twins need no second rendering as long as the files come out the same.
+    """
+    columns = (Device.id, Device.rendered_settings, Device.rendered_variables, Device.rendered_tenant,
+               Device.rendered_device, Device.rendered_model)  # fmt: skip
+    rendered = {row[0]: tuple(row[1:]) for row in session.execute(select(*columns).where(_in(Device.id, devices)))}
+    current = [
+        device
+        for device in devices
+        if rendered[device.id]
+        == (
+            site.settings.version,
+            site.variables_version,
+            device.tenant.version,
+            device.version,
+            site.model_version(device.model, device.tenant.name),
+        )
+    ]
+    twins: dict[int, dict[tuple[str, str], bytes]] = {device.id: {} for device in current}
+    files = select(_FILES.c.device_id, _FILES.c.path, _FILES.c.sha256, _FILES.c.masked)
+    for row in session.execute(files.where(_in(_FILES.c.device_id, current))):
+        twins[row.device_id][row.path, row.sha256] = row.masked
+    return twins
+
+
+def _in(column: Any, devices: Sequence[DeviceData]) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = column.in_([device.id for device in devices])
+    return found
 
 
 def records_of_others(session: Session, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int | None]:

@@ -6,7 +6,7 @@ transaction that reads the device afresh: two provisions never interleave, and t
 
 import logging
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from webprov.filerecords import (
     FileEntry,
     disk_name,
     drop_records,
+    masked_twins,
     records_of_devices,
     records_of_others,
     store_entries,
@@ -99,7 +100,9 @@ class _Work:
 def _provision_batch(session: Session, site: Site, ids: Sequence[int], *, durable: bool) -> list[ProvisionResult]:
     with writing(session):
         site = site.current(session)
-        work = [_render(site, device) for device in read_devices(session, Device.id.in_(ids)) if device.enabled]
+        devices = [device for device in read_devices(session, Device.id.in_(ids)) if device.enabled]
+        twins = masked_twins(session, site, devices)
+        work = [_render(site, device, twins.get(device.id, {})) for device in devices]
         shared = _write_shared_files(session, site, work, durable=durable)
         _write_device_files(session, site, work, durable=durable)
         if not durable:
@@ -113,30 +116,36 @@ def _provision_batch(session: Session, site: Site, ids: Sequence[int], *, durabl
     return [_result(item) for item in work]
 
 
-def _render(site: Site, device: DeviceData) -> _Work:
+def _render(site: Site, device: DeviceData, known_twins: Mapping[tuple[str, str], bytes]) -> _Work:
     model = site.catalog.model(device.model, device.tenant.name)
     if model is None:
         return _Work(device, None, error=f"The model “{device.model}” is missing. Choose another model or put it back.")
     try:
         context = device_variables(device, model, site.system).context
-        twin = device_variables(*_masked(site, device, model)).context
         files = render_device(model, context, site.library, device.tenant.name)
-        twins = render_device(model, twin, site.library, device.tenant.name)
+        twins = [known_twins.get((file.path, file.sha256)) for file in files]
+        if None in twins:
+            twins = _masked_twins(site, device, model)
     except WebprovError as e:
         return _Work(device, model, error=str(e))
     segment = str(context.values["PROV_MODEL_SEGMENT"])
-    entries = [_entry(file, mask, segment, n) for n, (file, mask) in enumerate(zip(files, twins, strict=True))]
+    entries = [
+        FileEntry(file.path, segment, file.content, twin or b"", position)
+        for position, (file, twin) in enumerate(zip(files, twins, strict=True))
+    ]
     warnings = tuple(dict.fromkeys((*context.warnings, *(text for file in files for text in file.warnings))))
     return _Work(device, model, entries, warnings)
 
 
-def _masked(site: Site, device: DeviceData, model: PhoneModel) -> Any:
+def _masked_twins(site: Site, device: DeviceData, model: PhoneModel) -> list[bytes | None]:
+    """The same files for those who may not see secrets, compressed (security SE-03)."""
     hidden, system = masked(device, site.system)
-    return hidden, model, system
+    context = device_variables(hidden, model, system).context
+    return [_compressed(file) for file in render_device(model, context, site.library, device.tenant.name)]
 
 
-def _entry(file: RenderedFile, twin: RenderedFile, segment: str, position: int, owner: str = "") -> FileEntry:
-    return FileEntry(file.path, segment, file.content, zlib.compress(twin.content, 1), position, owner)
+def _compressed(file: RenderedFile) -> bytes:
+    return zlib.compress(file.content, 1)
 
 
 def _write_shared_files(session: Session, site: Site, work: list[_Work], *, durable: bool) -> list[str]:
@@ -163,7 +172,7 @@ def _write_shared_files(session: Session, site: Site, work: list[_Work], *, dura
 def _render_shared(site: Site, model: PhoneModel, rule: SharedRule, segment: str) -> FileEntry:
     plain = render_shared(rule, shared_context(rule, site.system, model), site.library)
     twin = render_shared(rule, shared_context(rule, masked_system(site.system), model), site.library)
-    return _entry(plain, twin, segment, 0, rule.owner)
+    return FileEntry(plain.path, segment, plain.content, _compressed(twin), 0, rule.owner)
 
 
 def _write_device_files(session: Session, site: Site, work: list[_Work], *, durable: bool) -> None:

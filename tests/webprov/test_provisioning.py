@@ -8,6 +8,7 @@ from sqlalchemy import select
 from tests.factories import MAC, TEMPLATES, make_device, make_tenant, small_config
 from webprov.changes.devices import change_device, delete_devices
 from webprov.changes.settings import save_settings
+from webprov.changes.variables import VariableScope, set_variables
 from webprov.deviceinput import parse_device
 from webprov.enums import FileState
 from webprov.fleet import state_of
@@ -244,3 +245,16 @@ def test_concurrent_provisions_end_in_the_newest_saved_state(config, session, lo
     label = session.scalar(select(Device.label))
     assert f"label = {label}\n" in on_disk(config)["805ec0000001.cfg"]
     assert state_of(session, load(), session.get(Device, device.id)) is FileState.CURRENT
+
+
+def test_the_twin_follows_a_variable_that_becomes_a_secret(config, session, load, device):
+    (config.templates_dir / "test" / "line.cfg").write_text(TEMPLATES["line.cfg"] + "vpn = ${VPN_NAME}\n")
+    set_variables(session, VariableScope(), {"VPN_NAME": "canary"}, CONSOLE)
+    provision_device(session, load(), MAC)
+
+    set_variables(session, VariableScope(), {"VPN_NAME": "canary"}, CONSOLE, secret={"VPN_NAME": True})
+    result = provision_device(session, load(), MAC)
+
+    texts = [zlib.decompress(row).decode() for row in session.scalars(select(RenderedFileRecord.masked))]
+    assert result.written == ()
+    assert "canary" not in "".join(texts)

@@ -1,6 +1,7 @@
 """What rendering yields, before anything is written."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from webprov.enums import FileFormat
 
@@ -16,6 +17,11 @@ class RenderedFile:
     template: str
     warnings: tuple[str, ...] = ()
     owner: str = ""  # the family of a shared file; "" = the device's own
+
+    @property
+    def sha256(self) -> str:
+        """What records and ETags know the content by."""
+        return sha256(self.content).hexdigest()
 
     @property
     def text(self) -> str:
