@@ -83,3 +83,22 @@ class PushState(StrEnum):
 
     OK = "ok"
     FAILED = "failed"
+
+
+class JobState(StrEnum):
+    """What becomes of a background job; the first two are under way."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ItemOutcome(StrEnum):
+    """What became of one item of a job; skipped: its device was disabled or deleted."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from webprov.store.models import Base
+from webprov.store.jobrecords import JobRecord
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=JobRecord.metadata,  # all tables: `jobrecords` imports the other ones
     render_as_batch=True,
     compare_type=True,
 )
