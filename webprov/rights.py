@@ -83,3 +83,6 @@ class Actor:
 
 CONSOLE = Actor("console", Role.ADMINISTRATOR)
 """Whoever runs the `webprov` command on this machine."""
+
+SERVICE = Actor("webprov", Role.ADMINISTRATOR)
+"""webprov itself, where it puts something right unasked."""

@@ -87,13 +87,23 @@ class FileStore:
         """Make everything written before durable, at the end of a batch."""
         os.sync()
 
-    def sweep(self) -> int:
-        """Remove temporary files that a crash left more than an hour ago; how many there were."""
-        limit = time.time() - _LEFTOVER_AGE_SECONDS
-        old = [path for path in self.root.rglob(".*.tmp") if path.lstat().st_mtime < limit]
+    def sweep(self, *, nobody_writes: bool = False) -> int:
+        """Remove temporary files that a crash left; how many there were.
+
+        Those younger than an hour may be of a writer at work, unless it is known that `nobody_writes`.
+        """
+        limit = float("inf") if nobody_writes else time.time() - _LEFTOVER_AGE_SECONDS
+        old = [path for path in self.root.rglob(".*.tmp") if _changed_at(path) < limit]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:  # its writer has renamed it in between
+        return float("inf")
 
 
 def _stage(target: Path, content: bytes, *, sync: bool) -> Path:

@@ -1,0 +1,114 @@
+"""The worker: what is done in the background, each duty in a thread and under a lease of its own (BG-01, BG-04).
+
+A duty does a piece of work per turn and says how long to rest. Rests are counted by the monotonic clock, so that a
+clock set wrong neither stops nor storms them (BG-05); turns of one duty never overlap (BG-06).
+"""
+
+import fcntl
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from webprov.config import Config
+from webprov.store.instance import Instance
+from webprov.store.leases import Lease, LeaseLost
+
+log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_SECONDS = 1.0
+_DATABASE_AWAY_SECONDS = 2.0
+_AFTER_ERROR_SECONDS = 10.0
+_LOCK_SECONDS = 0.5
+_STOP_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Duty:
+    """One kind of work. `turn` gets a session and the lease, which it must `fence` before it stores what took long;
+    it returns the seconds until its next turn."""
+
+    name: str
+    turn: Callable[[Session, Lease], float]
+
+
+class Worker:
+    """Sees to `duties` until `stop` is set."""
+
+    def __init__(self, instance: Instance, duties: Sequence[Duty]) -> None:
+        self.stop = threading.Event()
+        self._instance = instance
+        self._duties = duties
+        self._is_alone = threading.Event()
+
+    def run(self) -> None:
+        """Start every duty and wait for `stop`, or for the SystemExit of a signal; then let them end their turn."""
+        threads = [threading.Thread(target=self._attend, args=[duty], name=duty.name) for duty in self._duties]
+        for thread in threads:
+            thread.daemon = True  # one that hangs keeps nobody: what it does is fenced
+            thread.start()
+        try:
+            with workers_lock(self._instance.config, self.stop) as alone:
+                if alone:
+                    self._is_alone.set()
+                self.stop.wait()
+        finally:
+            self.stop.set()
+            for thread in threads:
+                thread.join(_STOP_SECONDS)
+
+    def _attend(self, duty: Duty) -> None:
+        sessions = self._instance.sessions
+        machine = machine_name(self._instance.config)
+        lease = Lease(sessions, duty.name, machine=machine, is_alone=self._is_alone.is_set)
+        while not self.stop.is_set():
+            self.stop.wait(self._turn(duty, lease))
+        try:
+            lease.release()
+        except DBAPIError as e:
+            log.warning("%s could not be handed over: %s", duty.name, e)
+
+    def _turn(self, duty: Duty, lease: Lease) -> float:
+        """One turn, if it is ours; the seconds until the next."""
+        try:
+            if not lease.hold():
+                return _LOOK_AGAIN_SECONDS
+            with self._instance.sessions() as session:
+                return duty.turn(session, lease)
+        except LeaseLost as e:
+            log.warning("%s", e)
+            return _LOOK_AGAIN_SECONDS
+        except DBAPIError as e:
+            log.warning("%s waits for the database: %s", duty.name, e.orig)
+            return _DATABASE_AWAY_SECONDS
+        except Exception:  # a duty that fails must not stop the others (BG-04)
+            log.exception("%s failed and is tried again", duty.name)
+            return _AFTER_ERROR_SECONDS
+
+
+def machine_name(config: Config) -> str:
+    """Names this machine's share of the instance among the owners of leases."""
+    return f"{socket.gethostname()}:{config.instance}"
+
+
+@contextmanager
+def workers_lock(config: Config, stop: threading.Event) -> Iterator[bool]:
+    """Wait for the lock that the workers of this instance on this machine share; True once it is ours, False on stop.
+
+    The system frees it when its holder dies: whoever has it knows that no other worker lives here.
+    """
+    with (config.instance / "worker.lock").open("a") as file:
+        while not stop.is_set():
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stop.wait(_LOCK_SECONDS)
+            else:
+                yield True
+                return
+        yield False
