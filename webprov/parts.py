@@ -9,34 +9,42 @@ from dataclasses import dataclass
 from webprov.config import Config
 from webprov.enums import Protocol
 from webprov.errors import WebprovError
+from webprov.jobruns import jobs_duty
 from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
 from webprov.serving.httpserver import ADMIN_LIMITS, PHONE_LIMITS, make_server
 from webprov.serving.sources import Sources
 from webprov.store.instance import Instance
 from webprov.store.settings import ProvisioningSettings
+from webprov.upkeep import files_duty
+from webprov.worker import Worker
 
 ADMIN_APP = "wsgi:create_app"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a part listens and how many processes share that socket."""
+    """Where a part listens and how many processes share that socket. Port 0: it runs without a socket."""
 
     host: str
     port: int
     processes: int = 1
 
     def __str__(self) -> str:
+        if not self.port:
+            return "in the background"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part: `place` says where it listens by these settings (None: not at all), `run` serves until SystemExit."""
+    """One part: `place` says where it listens by these settings (None: not at all).
+
+    `run` gets the instance and, where the part listens, the socket; it goes on until SystemExit.
+    """
 
     place: Callable[[ProvisioningSettings, Config], Place | None]
-    run: Callable[[Instance, socket.socket], None]
+    run: Callable[..., None]
 
 
 def run_admin(instance: Instance, listener: socket.socket) -> None:
@@ -56,6 +64,11 @@ def run_http(instance: Instance, listener: socket.socket) -> None:
         fetching.close()
 
 
+def run_worker(instance: Instance) -> None:
+    """Jobs, and files put right."""
+    Worker(instance, [jobs_duty(instance), files_duty(instance)]).run()
+
+
 def _collect_seldom() -> None:
     """Spare the garbage collector the file index and the waiting fetches: a fifth of the time in a storm."""
     gc.collect()
@@ -66,6 +79,10 @@ def _collect_seldom() -> None:
 def _is_proxy(instance: Instance) -> Callable[[str], bool]:
     sources = Sources("", instance.config.trusted_proxies)
     return sources.is_proxy
+
+
+def _background(_settings: ProvisioningSettings, _config: Config) -> Place | None:
+    return Place("", 0)
 
 
 def _admin_place(_settings: ProvisioningSettings, config: Config) -> Place:
@@ -85,6 +102,7 @@ def _phone_place(protocol: Protocol) -> Callable[[ProvisioningSettings, Config],
 PARTS: Mapping[str, Part] = {
     "admin": Part(_admin_place, run_admin),
     "http": Part(_phone_place(Protocol.HTTP), run_http),
+    "worker": Part(_background, run_worker),
 }
 
 

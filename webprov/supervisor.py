@@ -37,6 +37,7 @@ _BIND_AGAIN_SECONDS = 2
 _STOP_SECONDS = 5
 _LONGEST_BACKOFF_SECONDS = 10
 _HEALTHY_SECONDS = 10
+NO_LISTENER = -1
 
 
 class Supervisor:
@@ -114,7 +115,7 @@ class Team:
             return
         if place != self._place:
             try:
-                listener = bind(place)
+                listener = bind(place) if place.port else None
             except OSError as e:
                 self._note(Listener(ListenerState.FAILED, _why_not(place, e)))
                 return
@@ -131,7 +132,7 @@ class Team:
         for child in [child for child in self._children if child.ended]:
             self._children.remove(child)
             self._bury(child)
-        if self._place is None or self._listener is None or time.monotonic() < self._start_at:
+        if self._place is None or time.monotonic() < self._start_at:
             return
         while len(self._children) < self._place.processes:
             self._children.append(Child(self.name, self._listener))
@@ -174,10 +175,11 @@ class Team:
 class Child:
     """One process of a part."""
 
-    def __init__(self, name: str, listener: socket.socket) -> None:
-        number = listener.fileno()
+    def __init__(self, name: str, listener: socket.socket | None) -> None:
+        number = listener.fileno() if listener else NO_LISTENER
         command = [sys.executable, "-m", "webprov", "serve", "--only", name, "--listener-fd", str(number)]
-        self._process = subprocess.Popen(command, pass_fds=[number], stdin=subprocess.PIPE)  # noqa: S603
+        passed = [number] if listener else []
+        self._process = subprocess.Popen(command, pass_fds=passed, stdin=subprocess.PIPE)  # noqa: S603
         self._started = time.monotonic()
         self._kill_at = float("inf")
 
@@ -247,12 +249,16 @@ def lock_instance(config: Config, only: str | None) -> IO[str]:
 
 
 def run_child(part: Part, instance: Instance, listener_fd: int) -> None:
-    """Be one process of a part: serve the inherited socket until the supervisor says so or is gone."""
+    """Be one process of a part until the supervisor says so or is gone; it may have left us a socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor too, which then ends us in order
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, name="Parent", daemon=True).start()
-    with socket.socket(fileno=listener_fd) as listener, suppress(SystemExit):
-        part.run(instance, listener)
+    with suppress(SystemExit):
+        if listener_fd == NO_LISTENER:
+            part.run(instance)
+            return
+        with socket.socket(fileno=listener_fd) as listener:
+            part.run(instance, listener)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -8,6 +8,7 @@ import fcntl
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ class Worker:
                 self.stop.wait()
         finally:
             self.stop.set()
+            end = time.monotonic() + _STOP_SECONDS
             for thread in threads:
-                thread.join(_STOP_SECONDS)
+                thread.join(max(0, end - time.monotonic()))
 
     def _attend(self, duty: Duty) -> None:
         sessions = self._instance.sessions

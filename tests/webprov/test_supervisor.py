@@ -44,7 +44,7 @@ def test_serve_starts_all_prints_what_to_do_and_ends_on_sigterm(service):
     output, _ = process.communicate(timeout=10)
 
     assert process.returncode == 0
-    assert set(children) == {"admin", "http"}
+    assert set(children) == {"admin", "http", "worker"}
     assert eventually(lambda: not any(alive(pid) for pid in children.values()))
     assert f"http://127.0.0.1:{service.admin}/setup\n" in output
     assert re.search(r"Set-up token +\S{24}\n", output)
@@ -70,13 +70,14 @@ def test_children_end_when_the_supervisor_is_killed(service):
 
     process.send_signal(signal.SIGKILL)
 
-    assert len(children) == 2
+    assert len(children) == 3
     assert eventually(lambda: not any(alive(pid) for pid in children.values()), 8)
 
 
 def test_ports_and_switches_take_effect_without_touching_other_parts(running):
     eventually(lambda: status(running.port, "/provisioning/x"))
-    admin = running.children()["admin"]
+    before = running.children()
+    others = {name: before[name] for name in ("admin", "worker")}
     new = free_port()
 
     running.change(http_port=new)
@@ -87,7 +88,7 @@ def test_ports_and_switches_take_effect_without_touching_other_parts(running):
     running.change(http_enabled=False)
     assert eventually(lambda: status(new, "/provisioning/x") is None, 5)
     assert eventually(lambda: running.listener().state is ListenerState.OFF, 5)
-    assert eventually(lambda: running.children() == {"admin": admin}, 5)
+    assert eventually(lambda: running.children() == others, 5)
     running.change(http_enabled=True, http_port=running.port)
 
 
