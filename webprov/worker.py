@@ -12,13 +12,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webprov.config import Config
 from webprov.store.instance import Instance
+from webprov.store.jobrecords import LeaseRecord
 from webprov.store.leases import Lease, LeaseLost
+from webprov.store.models import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +32,9 @@ _DATABASE_AWAY_SECONDS = 2.0
 _AFTER_ERROR_SECONDS = 10.0
 _LOCK_SECONDS = 0.5
 _STOP_SECONDS = 4.0
+_SEEN_LATELY = timedelta(seconds=60)
+_LOCKS = ("worker.lock", "serve-worker.lock", "serve.lock")
+"""Held by a worker at work, or by a supervisor that is about to start one."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,26 @@ class Worker:
 def machine_name(config: Config) -> str:
     """Names this machine's share of the instance among the owners of leases."""
     return f"{socket.gethostname()}:{config.instance}"
+
+
+def worker_runs(session: Session, config: Config) -> bool:
+    """Whether anybody will do what is left to do: a service on this machine, or a worker seen lately on another."""
+    if any(_is_locked(config.instance / name) for name in _LOCKS):
+        return True
+    lately = LeaseRecord.seen_at > utc_now() - _SEEN_LATELY
+    elsewhere = LeaseRecord.owner != "", LeaseRecord.machine != machine_name(config), lately
+    return session.scalar(select(LeaseRecord.name).where(*elsewhere).limit(1)) is not None
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`webprov provision`: render devices and write their files (spec 5)."""
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -10,16 +9,18 @@ from sqlalchemy.orm import Session
 
 from webprov.changes.devices import find_device
 from webprov.changes.tenants import find_tenant
-from webprov.commands.opening import opened
+from webprov.commands.opening import Opened, opened
 from webprov.commands.output import counted, remark
 from webprov.enums import FileState
 from webprov.errors import NotFound
 from webprov.fleet import ids_in_state
+from webprov.jobs import start_provision_job
 from webprov.mac import format_mac, parse_mac
 from webprov.provisioning import ProvisionResult, provision_devices
 from webprov.rights import CONSOLE
 from webprov.site import Site
 from webprov.store.models import Device
+from webprov.worker import worker_runs
 
 _WAITING = (FileState.STALE, FileState.FAILED)
 
@@ -30,7 +31,7 @@ _WAITING = (FileState.STALE, FileState.FAILED)
 @click.option("--model", metavar="KEY", default="", help="All devices of a model.")
 @click.option("--stale", is_flag=True, help="Those whose files are not up to date.")
 @click.option("--all", "everything", is_flag=True, help="All devices.")
-@click.option("--no-wait", is_flag=True, help="Leave the run to a process of its own and return at once.")
+@click.option("--no-wait", is_flag=True, help="Leave it to the worker as a job, and return at once.")
 def provision(macs: tuple[str, ...], tenant: str, model: str, stale: bool, everything: bool, no_wait: bool) -> None:
     """Write the files of devices: those named by MAC, or all that fit the options together."""
     by_option = bool(tenant or model or stale or everything)
@@ -43,7 +44,7 @@ def provision(macs: tuple[str, ...], tenant: str, model: str, stale: bool, every
         else:
             ids = _chosen(desk.session, site, tenant, model, stale=stale)
         if no_wait:
-            _detach()
+            _start(desk, ids, _title(tenant, model, stale=stale, macs=len(macs)))
             return
         results = _run(desk.session, site, ids)
     _report(results, len(ids))
@@ -72,13 +73,23 @@ def _run(session: Session, site: Site, ids: Sequence[int]) -> list[ProvisionResu
         return provision_devices(session, site, ids, on_batch=lambda batch: bar.update(len(batch)))
 
 
-def _detach() -> None:
-    """Run the same command without --no-wait, in a session of its own, without input and output."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--no-wait"]
-    command = [sys.executable, "-m", "webprov", *arguments]
-    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-    os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet, setsid=True)
-    click.echo("Provisioning goes on in the background. See webprov status.")
+def _start(desk: Opened, ids: Sequence[int], title: str) -> None:
+    """Leave it to the worker."""
+    if not ids:
+        click.echo("0 devices to provision.")
+        return
+    job = start_provision_job(desk.session, CONSOLE, ids, title)
+    click.echo(f"Job {job.id} provisions {counted(job.total, 'device')}. Wait for it with webprov wait-idle.")
+    if not worker_runs(desk.session, desk.instance.config):
+        remark("No worker runs now: the job begins when webprov serve is started.")
+
+
+def _title(tenant: str, model: str, *, stale: bool, macs: int) -> str:
+    """What the list of jobs calls it."""
+    if macs:
+        return f"Provision {counted(macs, 'device')}"
+    chosen = [tenant, model, "stale devices" if stale else ""]
+    return f"Provision {', '.join(filter(None, chosen)) or 'all devices'}"
 
 
 def _report(results: Sequence[ProvisionResult], chosen: int) -> None:

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from tests.factories import MAC, TEMPLATES
@@ -84,14 +82,19 @@ def test_what_cannot_be_chosen_is_refused(fleet, arguments, exit_code):
     assert result.stdout == ""
 
 
-def test_no_wait_leaves_the_run_to_another_process(config, fleet, monkeypatch):
-    for name, value in fleet.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("sys.argv", ["webprov", "provision", MAC, "--no-wait"])
+def test_no_wait_leaves_a_job_to_the_worker(config, fleet):
+    result = fleet.try_("provision", "--all", "--no-wait")
 
-    assert "in the background" in fleet("provision", MAC, "--no-wait")
+    assert result.exit_code == 0
+    assert result.stdout == "Job 1 provisions 2 devices. Wait for it with webprov wait-idle.\n"
+    assert "No worker runs now" in result.stderr
+    assert fleet.json("status")["jobs"] == 1
+    assert on_disk(config) == []
+    assert "Job 1 does this already." in fleet.try_("provision", "--all", "--no-wait").stderr
 
-    end = time.monotonic() + 30
-    while on_disk(config) != [*OWN, "common.cfg"] and time.monotonic() < end:
-        time.sleep(0.1)
-    assert on_disk(config) == [*OWN, "common.cfg"]
+
+def test_no_wait_without_a_device_starts_nothing(fleet):
+    fleet("provision", "--all")
+
+    assert fleet("provision", "--stale", "--no-wait") == "0 devices to provision.\n"
+    assert fleet.json("status")["jobs"] == 0

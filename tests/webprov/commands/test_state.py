@@ -1,6 +1,5 @@
-import pytest
-
-from webprov.commands import state
+from tests.webprov.workers import Workers, wait_for
+from webprov.supervisor import lock_instance
 
 
 def test_status_counts_by_the_contracts_names(fleet):
@@ -18,11 +17,35 @@ def test_wait_idle_returns_when_nothing_is_left(fleet):
     assert fleet("wait-idle") == ""
 
 
-@pytest.mark.parametrize("counts", [{"outbox": 2, "jobs": 0, "dirty_tenants": 0}])
-def test_wait_idle_fails_when_work_is_left_at_the_end(fleet, monkeypatch, counts):
-    monkeypatch.setattr(state, "workload", lambda session, site: counts)
+def test_wait_idle_fails_at_once_when_no_worker_runs(fleet):
+    fleet("provision", "--all", "--no-wait")
 
-    result = fleet.try_("wait-idle", "--timeout", "0.3")
+    result = fleet.try_("wait-idle", "--timeout", "600")
 
     assert result.exit_code == 1
-    assert "Still left: 2 outbox." in result.stderr
+    assert "Left: jobs (1), and no worker runs. Start webprov serve." in result.stderr
+
+
+def test_wait_idle_waits_for_the_worker(config, fleet):
+    fleet("provision", "--all", "--no-wait")
+    workers = Workers(config)
+    process = workers.start()
+    try:
+        wait_for(lambda: fleet.try_("wait-idle", "--timeout", "30").exit_code == 0)
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        workers.close()
+
+    counts = fleet.json("status")
+    assert (counts["jobs"], counts["stale"]) == (0, 0)
+
+
+def test_wait_idle_says_what_is_left_at_the_end(config, fleet):
+    fleet("provision", "--all", "--no-wait")
+
+    with lock_instance(config, None):
+        result = fleet.try_("wait-idle", "--timeout", "0.3")
+
+    assert result.exit_code == 1
+    assert "Still left: jobs (1)." in result.stderr
