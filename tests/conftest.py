@@ -1,9 +1,11 @@
-"""Fixtures that every test may use: an instance of its own in a temporary folder."""
+"""Fixtures that every test may use: an instance of its own in a temporary folder, one browser for all."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy.orm import Session
 
 from webprov.config import Config, load_config
@@ -29,3 +31,15 @@ def session(instance: Instance) -> Iterator[Session]:
     """A session on that instance's database."""
     with instance.sessions() as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium; tests are skipped where it is missing."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path)
+        yield launched
+        launched.close()

@@ -1,13 +1,12 @@
 """A real app on waitress with an instance of its own, and a real browser in front of it."""
 
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from waitress import wasyncore
 from waitress.server import create_server
 
@@ -28,18 +27,6 @@ class Site:
 
     url: str
     instance: Instance
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium; tests are skipped where it is missing."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
