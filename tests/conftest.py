@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy.orm import Session
 
+from tests.storage import FaultServer, Storage, fault_server, running_storage
 from webprov.config import Config, load_config
 from webprov.store.instance import Instance, open_instance
 
@@ -43,3 +44,17 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=path)
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """A real S3 server for all tests; each uses a prefix of its own."""
+    with running_storage(tmp_path_factory.mktemp("storage")) as running:
+        yield running
+
+
+@pytest.fixture
+def faults() -> Iterator[FaultServer]:
+    """A storage that fails as it is told."""
+    with fault_server() as server:
+        yield server

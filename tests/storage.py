@@ -25,6 +25,19 @@ class Storage:
     endpoint: str
     root: Path
 
+    def settings(self, **more: str) -> dict[str, str]:
+        """What an administrator types to push here."""
+        return {
+            "mode": "external",
+            "external_server": "dms.example",
+            "transport": "s3",
+            "s3_endpoint": self.endpoint,
+            "s3_bucket": "acme-phones",
+            "s3_access_key": ACCESS_KEY,
+            "s3_secret_key": SECRET_KEY,
+            **more,
+        }
+
     def objects(self, bucket: str = "acme-phones") -> dict[str, bytes]:
         """Everything in a bucket, by key."""
         folder = self.root / bucket
@@ -84,8 +97,6 @@ class _Handler(BaseHTTPRequestHandler):
         server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
         if server.silent:
             server.released.wait(20)
-            self.close_connection = True
-            return
         status, headers, body = server.answers.get(self.command, server.answers["*"])
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -100,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class FaultServer(ThreadingHTTPServer):
-    """Remembers requests; `answers` maps a method or `*` to (status, headers, body)."""
+    """Remembers requests; `answers` maps a method or `*` to (status, headers, body); `silent` till `released`."""
 
     daemon_threads = True
 

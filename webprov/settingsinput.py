@@ -17,10 +17,18 @@ from webprov.checks import (
     check_plain_host,
     check_text,
 )
-from webprov.enums import Protocol, ProvisioningMode
+from webprov.enums import Protocol, ProvisioningMode, TransportMethod
 from webprov.errors import InvalidInput, InvalidValue
 from webprov.hosts import parse_host, parse_port
 from webprov.phones.timezones import check_timezone
+from webprov.storagechecks import (
+    check_bucket,
+    check_endpoint,
+    check_prefix,
+    check_region,
+    check_script_path,
+    needs_region,
+)
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
 AVAILABLE_PROTOCOLS = (Protocol.HTTP,)
@@ -61,10 +69,20 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "sip_proxy": check_host,
     "backup_sip_proxy": check_host,
     "ntp_server": check_host,
+    "transport": lambda text: TransportMethod(check_choice(text, TransportMethod)),
+    "s3_endpoint": check_endpoint,
+    "s3_bucket": check_bucket,
+    "s3_access_key": check_text,
+    "s3_secret_key": check_text,
+    "s3_region": check_region,
+    "s3_prefix": check_prefix,
+    "script_path": check_script_path,
     "phone_networks": check_networks,
 }
 SETTINGS_FIELDS = tuple(_CHECKS)
 """The fields that can be set, by their contract names, in the order of the page."""
+TRANSPORT_FIELDS = tuple(name for name in _CHECKS if name.startswith(("transport", "s3_", "script_")))
+"""Those that say how files reach the DMS."""
 
 
 def parse_settings(
@@ -74,8 +92,33 @@ def parse_settings(
 
     Raises InvalidInput with a sentence per field: what is not well-formed, and what does not fit together.
     """
-    errors: dict[str, str] = {}
+    values, errors = _read(flat, clear)
+    settings = replace(current, **values)
+    for name, sentence in _disagreements(settings, current, values).items():
+        errors.setdefault(name, sentence)
+    if errors:
+        raise InvalidInput(errors)
+    return settings
+
+
+def parse_transport(
+    flat: Mapping[str, str], current: ProvisioningSettings, *, clear: Collection[str] = ()
+) -> ProvisioningSettings:
+    """As `parse_settings`, in External mode, with the fields of the file transport alone: enough to try it."""
+    chosen = {name: text for name, text in flat.items() if name in TRANSPORT_FIELDS}
+    values, errors = _read(chosen, [name for name in clear if name in TRANSPORT_FIELDS])
+    settings = replace(current, mode=ProvisioningMode.EXTERNAL, **values)
+    for name, sentence in (_transport(settings) | _moved(settings, current, values)).items():
+        errors.setdefault(name, sentence)
+    if errors:
+        raise InvalidInput(errors)
+    return settings
+
+
+def _read(flat: Mapping[str, str], clear: Collection[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The typed values, and a sentence for each that is not well-formed."""
     values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
     for name, text in flat.items():
         if name in SECRET_FIELDS and not text.strip():
             continue
@@ -83,13 +126,7 @@ def parse_settings(
             values[name] = check_field(name, text)
         except InvalidValue as e:
             errors[name] = str(e)
-    values |= {name: "" for name in clear if name in SECRET_FIELDS}
-    settings = replace(current, **values)
-    for name, sentence in _disagreements(settings, current, values).items():
-        errors.setdefault(name, sentence)
-    if errors:
-        raise InvalidInput(errors)
-    return settings
+    return values | {name: "" for name in clear if name in SECRET_FIELDS}, errors
 
 
 def check_field(name: str, text: str) -> Any:
@@ -109,9 +146,19 @@ def _disagreements(
         found |= _external(settings)
     if settings.serves_phones:
         found |= _local(settings)
+    return found | _moved(settings, current, typed)
+
+
+def _moved(settings: ProvisioningSettings, current: ProvisioningSettings, typed: Collection[str]) -> dict[str, str]:
+    """Where a server changed, its stored secrets are asked for again: nobody may send them elsewhere unseen (UI-12)."""
+    found: dict[str, str] = {}
     moved = parse_host_name(settings.external_server) != parse_host_name(current.external_server)
     if moved and current.external_password and "external_password" not in typed:
         found["external_password"] = "Type the DMS password again: the DMS server changed."  # noqa: S105
+    if settings.s3_endpoint != current.s3_endpoint:
+        for name, label in (("s3_access_key", "access key"), ("s3_secret_key", "secret key")):
+            if getattr(current, name) and name not in typed:
+                found[name] = f"Type the {label} again: the endpoint changed."
     return found
 
 
@@ -125,7 +172,27 @@ def _external(settings: ProvisioningSettings) -> dict[str, str]:
         return {"external_server": "Enter the server that phones download from, like dms.acme.example."}
     if settings.external_password and not settings.external_user:
         return {"external_user": "Enter the user that belongs to the DMS password, or clear the password."}
+    return _transport(settings)
+
+
+def _transport(settings: ProvisioningSettings) -> dict[str, str]:
+    """What the chosen transport still needs."""
+    if settings.transport is TransportMethod.S3:
+        found = {name: sentence for name, sentence in _S3_NEEDS.items() if not getattr(settings, name)}
+        if needs_region(settings.s3_endpoint) and not settings.s3_region:
+            found["s3_region"] = "Enter the bucket's region, like eu-central-1: AWS needs it."
+        return found
+    if settings.transport is TransportMethod.SCRIPT and not settings.script_path:
+        return {"script_path": "Enter the whole path, like /usr/local/bin/push.sh."}
     return {}
+
+
+_S3_NEEDS = {
+    "s3_endpoint": "Enter the address of the storage, like https://s3.acme.example:9000.",
+    "s3_bucket": "Enter the bucket that your DMS reads, like acme-phone-config.",
+    "s3_access_key": "Enter the access key of the storage.",
+    "s3_secret_key": "Enter the secret key that belongs to the access key.",
+}
 
 
 def _local(settings: ProvisioningSettings) -> dict[str, str]:

@@ -1,8 +1,8 @@
 import pytest
 
-from webprov.enums import Protocol, ProvisioningMode
+from webprov.enums import Protocol, ProvisioningMode, TransportMethod
 from webprov.errors import InvalidInput
-from webprov.settingsinput import SETTINGS_FIELDS, check_field, parse_settings
+from webprov.settingsinput import SETTINGS_FIELDS, check_field, parse_settings, parse_transport
 from webprov.store.settings import FIELDS, SECRET_FIELDS, ProvisioningSettings
 
 CURRENT = ProvisioningSettings(
@@ -33,6 +33,25 @@ CURRENT = ProvisioningSettings(
         ("ntp_server", "http://ntp", "leave out http://"),
         ("sip_proxy", "proxy:99999", "1 to 65535"),
         ("no_such_field", "x", "no setting"),
+        ("transport", "rsync", "none, s3, script"),
+        ("s3_endpoint", "s3.acme.example", "Begin with https://"),
+        ("s3_endpoint", "ftp://s3.acme.example", "Begin with https://"),
+        ("s3_endpoint", "https://s3.acme.example/bucket", "Leave out the path"),
+        ("s3_endpoint", "https://s3.acme.example?x", "Leave out the path"),
+        ("s3_endpoint", "https://key:secret@s3.acme.example", "Leave out user and password"),
+        ("s3_endpoint", "https://2852039166", "is not an IP address"),
+        ("s3_endpoint", "https://s3.acme.example:0", "1 to 65535"),
+        ("s3_endpoint", "https://", "Enter a name"),
+        ("s3_bucket", "Acme", "is not a bucket's name"),
+        ("s3_bucket", "ab", "is not a bucket's name"),
+        ("s3_bucket", "a..b", "is not a bucket's name"),
+        ("s3_bucket", "192.168.1.1", "is not a bucket's name"),
+        ("s3_region", "eu central", "is not a region"),
+        ("s3_prefix", "a/../b", "Leave out “..”"),
+        ("s3_prefix", "a\\b", "Leave out “..”"),
+        ("s3_prefix", "x" * 600, "too long"),
+        ("script_path", "push.sh", "Enter the whole path"),
+        ("script_path", "/a\0b", "control character"),
     ],
 )
 def test_parse_settings_names_the_field_and_the_remedy(name, text, part):
@@ -100,6 +119,76 @@ def test_another_dms_server_asks_for_its_password_again():
     assert (same.external_password, moved.external_password, cleared.external_password) == ("secret", "other", "")
 
 
+S3 = {
+    "mode": "external",
+    "external_server": "dms.example",
+    "transport": "s3",
+    "s3_endpoint": "HTTPS://S3.acme.example:9000/",
+    "s3_bucket": "acme-phones",
+    "s3_access_key": "the-access-key",
+    "s3_secret_key": "the-secret-key",
+    "s3_prefix": "/prov//phones",
+}
+
+
+def test_s3_is_normalised():
+    settings = parse_settings(S3, CURRENT)
+
+    assert settings.transport is TransportMethod.S3
+    assert settings.s3_endpoint == "https://s3.acme.example:9000"
+    assert settings.s3_prefix == "prov/phones/"
+
+
+@pytest.mark.parametrize("name", ["s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key"])
+def test_s3_needs_endpoint_bucket_and_keys_in_external_mode_only(name):
+    without = {**S3, name: ""}
+
+    with pytest.raises(InvalidInput) as caught:
+        parse_settings(without, CURRENT)
+    local = parse_settings({**without, "mode": "local"}, CURRENT)
+
+    assert list(caught.value.errors) == [name]
+    assert local.transport is TransportMethod.S3
+
+
+def test_aws_needs_a_region():
+    aws = {**S3, "s3_endpoint": "https://s3.amazonaws.com"}
+
+    with pytest.raises(InvalidInput) as caught:
+        parse_settings(aws, CURRENT)
+
+    assert list(caught.value.errors) == ["s3_region"]
+    assert parse_settings({**aws, "s3_region": "EU-Central-1"}, CURRENT).s3_region == "eu-central-1"
+
+
+def test_a_script_needs_a_path():
+    with pytest.raises(InvalidInput, match="script_path"):
+        parse_settings({**S3, "transport": "script"}, CURRENT)
+
+
+@pytest.mark.parametrize("parse", [parse_settings, parse_transport])
+def test_another_endpoint_asks_for_both_keys_again(parse):
+    current = parse_settings(S3, CURRENT)
+
+    with pytest.raises(InvalidInput) as caught:
+        parse({"s3_endpoint": "https://evil.example"}, current)
+    same = parse({"s3_endpoint": "https://s3.acme.example:9000", "s3_bucket": "other-bucket"}, current)
+    moved = parse({**S3, "s3_endpoint": "https://new.example"}, current)
+
+    assert caught.value.errors == {
+        "s3_access_key": "Type the access key again: the endpoint changed.",
+        "s3_secret_key": "Type the secret key again: the endpoint changed.",
+    }
+    assert same.s3_secret_key == "the-secret-key"
+    assert moved.s3_endpoint == "https://new.example"
+
+
+def test_parse_transport_asks_for_nothing_but_the_transport():
+    typed = {**S3, "external_server": "", "http_port": "none"}
+
+    assert parse_transport(typed, CURRENT).s3_bucket == "acme-phones"
+
+
 def test_directory_is_no_setting():
     with pytest.raises(InvalidInput, match="no setting"):
         parse_settings({"directory": "/etc"}, CURRENT)
@@ -107,7 +196,7 @@ def test_directory_is_no_setting():
 
 def test_every_settable_field_is_a_setting():
     assert set(SETTINGS_FIELDS) <= set(FIELDS)
-    assert set(SECRET_FIELDS) - set(SETTINGS_FIELDS) == {"s3_access_key", "s3_secret_key"}
+    assert set(SECRET_FIELDS) <= set(SETTINGS_FIELDS)
 
 
 def test_check_field_alone_gives_the_stored_form():

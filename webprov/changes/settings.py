@@ -1,17 +1,30 @@
 """Saving Provisioning Settings (path (a) of the design)."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from webprov.audit import CHANGED, record_change
-from webprov.errors import Conflict
+from webprov.delivery.transport import build_transport
+from webprov.errors import Conflict, InvalidInput, TransportError
 from webprov.rights import Actor
-from webprov.settingsinput import parse_settings
+from webprov.settingsinput import TRANSPORT_FIELDS, parse_settings, parse_transport
 from webprov.store.database import bump, writing
+from webprov.store.models import PushRecord
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings, load_settings, store_settings
+
+
+@dataclass(frozen=True)
+class SavedSettings:
+    """What is stored now, whether that is new, and what the file transport warned of."""
+
+    settings: ProvisioningSettings
+    changed: bool
+    warnings: tuple[str, ...] = ()
 
 
 def save_settings(
@@ -21,23 +34,60 @@ def save_settings(
     *,
     clear: Collection[str] = (),
     version: int | None = None,
-) -> ProvisioningSettings:
+    script_dirs: Sequence[Path] = (),
+) -> SavedSettings:
     """Check and store the typed fields, all or nothing; what is not in `flat` stays as it is.
 
-    Raises InvalidInput by field, and Conflict when `version` (what the person saw) is not the present one (DB-04).
+    A file transport that is new or changed is tried first, without holding the database (at most 10 s); what it cannot
+    do is an error like any other. Raises InvalidInput by field, and Conflict when somebody else saved meanwhile: since
+    `version` (what the person saw), or while the transport was tried (DB-04).
     """
+    session.commit()
+    before = load_settings(session)
+    _check_version(before.version if version is None else version, before)
+    settings = parse_settings(flat, before, clear=clear)
+    fields = changed_fields(before, settings)
+    session.commit()
+    if not fields:
+        return SavedSettings(before, changed=False)
+    warnings = _try_transport(settings, script_dirs) if fields.keys() & {"mode", *TRANSPORT_FIELDS} else ()
     with writing(session):
-        before = load_settings(session)
-        if version is not None and version != before.version:
-            raise Conflict("Somebody else saved the settings since you opened this page. Load it again and compare.")
-        settings = parse_settings(flat, before, clear=clear)
-        fields = changed_fields(before, settings)
-        if not fields:
-            return before
+        _check_version(before.version, load_settings(session))
         settings = store_settings(session, settings, by.name)
+        if fields.keys() & {"s3_endpoint", "s3_bucket"}:
+            session.execute(delete(PushRecord))  # another place, where nothing lies yet
         bump(session, "settings")
         record_change(session, by, "change", "settings", "Provisioning settings", fields=fields)
-    return settings
+    return SavedSettings(settings, changed=True, warnings=warnings)
+
+
+def probe_settings(
+    session: Session, flat: Mapping[str, str], *, clear: Collection[str] = (), script_dirs: Sequence[Path] = ()
+) -> tuple[str, ...]:
+    """Try the file transport that `flat` describes, with the stored keys where none are typed, and store nothing.
+
+    The warnings; raises InvalidInput by field.
+    """
+    settings = parse_transport(flat, load_settings(session), clear=clear)
+    session.commit()
+    return _try_transport(settings, script_dirs)
+
+
+def _try_transport(settings: ProvisioningSettings, script_dirs: Sequence[Path]) -> tuple[str, ...]:
+    transport = build_transport(settings, script_dirs)
+    if transport is None:
+        return ()
+    try:
+        return tuple(transport.probe())
+    except TransportError as e:
+        raise InvalidInput({e.field or "transport": str(e)}) from e
+    finally:
+        transport.close()
+
+
+def _check_version(expected: int, found: ProvisioningSettings) -> None:
+    if found.version != expected:
+        raise Conflict("Somebody else saved the settings since you opened this page. Load it again and compare.")
 
 
 def changed_fields(before: ProvisioningSettings, after: ProvisioningSettings) -> dict[str, Any]:

@@ -43,15 +43,18 @@ def set_(values: tuple[str, ...]) -> None:
     given = read_values(values, SECRET_FIELDS.__contains__)
     emptied = [name for name, text in given.items() if name in SECRET_FIELDS and not text]
     with opened() as desk:
-        before = load_settings(desk.session).version
         try:
-            saved = save_settings(desk.session, given, CONSOLE, clear=emptied)
+            saved = save_settings(
+                desk.session, given, CONSOLE, clear=emptied, script_dirs=desk.instance.config.script_dirs
+            )
         except InvalidInput as e:
             raise click.ClickException("\n".join(f"{field}: {text}" for field, text in e.errors.items())) from e
-        if saved.version == before:
+        if not saved.changed:
             click.echo("Nothing has changed.")
             return
         click.echo("Saved.")
+        for warning in saved.warnings:
+            remark(warning)
         if waiting := state_counts(desk.session, desk.site())[FileState.STALE]:
             remark(f"{counted(waiting, 'device')} now wait for: webprov provision --stale")
 

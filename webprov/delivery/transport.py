@@ -1,6 +1,8 @@
 """Which way files take to the external DMS, if any."""
 
-from webprov.config import Config
+from collections.abc import Sequence
+from pathlib import Path
+
 from webprov.delivery.pushes import FileTransport
 from webprov.delivery.s3 import open_s3
 from webprov.delivery.script import ScriptTransport
@@ -8,12 +10,15 @@ from webprov.enums import ProvisioningMode, TransportMethod
 from webprov.store.settings import ProvisioningSettings
 
 
-def build_transport(settings: ProvisioningSettings, config: Config) -> FileTransport | None:
-    """The transport of checked settings; None in Local mode and where no method is chosen. Connects to nothing."""
+def build_transport(settings: ProvisioningSettings, script_dirs: Sequence[Path]) -> FileTransport | None:
+    """The transport of checked settings; None in Local mode and where no method is chosen. Connects to nothing.
+
+    `script_dirs`: where the installation allows scripts to lie.
+    """
     if settings.mode is not ProvisioningMode.EXTERNAL:
         return None
     if settings.transport is TransportMethod.S3:
         return open_s3(settings)
     if settings.transport is TransportMethod.SCRIPT:
-        return ScriptTransport(settings.script_path, config.script_dirs)
+        return ScriptTransport(settings.script_path, script_dirs)
     return None
