@@ -7,7 +7,7 @@ from wtforms import BooleanField, Field, IntegerField, PasswordField, RadioField
 from wtforms.fields.choices import SelectChoice
 
 from forms.errors import put_errors
-from webprov.enums import Protocol, ProvisioningMode
+from webprov.enums import Protocol, ProvisioningMode, TransportMethod
 from webprov.errors import InvalidInput
 from webprov.phones.timezones import timezone_names
 from webprov.settingsinput import AVAILABLE_PROTOCOLS, SETTINGS_FIELDS, parse_settings
@@ -55,6 +55,21 @@ class ProvisioningSettingsForm(FlaskForm):
     sip_proxy = StringField("SIP proxy", render_kw=_HOST)
     backup_sip_proxy = StringField("Backup SIP proxy", render_kw=_HOST)
     ntp_server = StringField("NTP server", render_kw=_HOST)
+    transport = RadioField(
+        "File transport",
+        choices=[
+            SelectChoice(TransportMethod.NONE, "None"),
+            SelectChoice(TransportMethod.S3, "S3-compatible storage"),
+            SelectChoice(TransportMethod.SCRIPT, "Custom script"),
+        ],
+    )
+    s3_endpoint = StringField("Endpoint URL", render_kw=_HOST)
+    s3_bucket = StringField("Bucket", render_kw=_HOST)
+    s3_access_key = PasswordField("Access key")
+    s3_secret_key = PasswordField("Secret key")
+    s3_region = StringField("Region", render_kw=_HOST)
+    s3_prefix = StringField("Key prefix", render_kw=_HOST)
+    script_path = StringField("Script path", render_kw=_HOST)
 
     def __init__(self, formdata: object = None, *, saved: ProvisioningSettings) -> None:
         shown = {name: value for name, value in asdict(saved).items() if name not in SECRET_FIELDS}
@@ -67,6 +82,12 @@ class ProvisioningSettingsForm(FlaskForm):
         """The mode chosen in the form, saved or not."""
         chosen = str(self.mode.data)
         return ProvisioningMode.EXTERNAL if chosen == ProvisioningMode.EXTERNAL else ProvisioningMode.LOCAL
+
+    @property
+    def chosen_transport(self) -> TransportMethod:
+        """The file transport chosen in the form, saved or not."""
+        chosen = str(self.transport.data)
+        return TransportMethod(chosen) if chosen in set(TransportMethod) else TransportMethod.NONE
 
     @property
     def serves_phones(self) -> bool:

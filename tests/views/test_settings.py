@@ -3,6 +3,7 @@ import re
 import pytest
 
 from tests.pages import token
+from tests.storage import ACCESS_KEY, SECRET_KEY
 from webprov.enums import Role
 from webprov.store.settings import load_settings
 
@@ -144,3 +145,89 @@ def test_a_tenant_administrator_has_no_settings(sign_in, tenants):
     person = sign_in(Role.TENANT_ADMINISTRATOR, tenants["acme"], name="Pál")
 
     assert person.get("/settings/").status_code == 403
+
+
+def test_transport_shows_the_fields_of_its_choice_in_external_mode(admin):
+    local = admin.get("/settings/").text
+    s3 = post(admin, "/settings/fields", {"HX-Request": "true"}, mode="external", transport="s3").text
+    script = post(admin, "/settings/fields", {"HX-Request": "true"}, mode="external", transport="script").text
+
+    assert is_hidden(local, "transport")
+    assert not is_hidden(s3, "transport")
+    assert [hidden_around(page, "s3_bucket") for page in (s3, script)] == [False, True]
+    assert [hidden_around(page, "script_path") for page in (s3, script)] == [True, False]
+    assert "scripts" in script
+
+
+def hidden_around(page, field):
+    """Whether the part of the section that holds `field` is hidden."""
+    section = page.partition('aria-labelledby="transport-heading"')[2]
+    before = section.partition(f'id="{field}-field"')[0]
+    return before.rpartition('<div class="wp-fields">')[0].rpartition("\n  <div")[2].startswith(" hidden")
+
+
+def test_save_with_storage_that_works_stores_it_and_gives_no_key_back(admin, session, storage):
+    answer = post(admin, **storage.settings())
+
+    page = admin.get("/settings/").text
+    session.rollback()
+    assert answer.status_code == 302
+    assert load_settings(session).s3_bucket == "acme-phones"
+    assert SECRET_KEY not in page
+    assert ACCESS_KEY not in page
+    assert page.count('placeholder="unchanged"') == 4
+
+
+def test_save_with_storage_that_fails_says_why_keeps_the_form_and_stores_nothing(admin, session, storage):
+    before = load_settings(session)
+
+    answer = post(admin, **storage.settings(s3_bucket="no-such-bucket", ntp_server="ntp.example"))
+
+    session.rollback()
+    assert answer.status_code == 422
+    assert load_settings(session) == before
+    assert "There is no bucket “no-such-bucket” at this endpoint." in answer.text
+    assert 'value="ntp.example"' in answer.text
+    assert 'value="no-such-bucket"' in answer.text
+    assert SECRET_KEY not in answer.text
+
+
+def test_another_endpoint_asks_for_the_keys_again(admin, session, storage, faults):
+    post(admin, **storage.settings())
+
+    answer = post(admin, s3_endpoint=faults.endpoint)
+
+    assert answer.status_code == 422
+    assert "Type the secret key again: the endpoint changed." in answer.text
+    assert faults.seen == []
+
+
+def test_test_connection_answers_in_place_and_stores_nothing(admin, session, storage):
+    works = post(admin, "/settings/test", {"HX-Request": "true"}, **storage.settings())
+    fails = post(admin, "/settings/test", {"HX-Request": "true"}, **storage.settings(s3_secret_key="wrong-key"))
+
+    session.rollback()
+    assert load_settings(session).version == 1
+    assert works.text.lstrip().startswith('<div id="settings-connection"')
+    assert "This works." in works.text
+    assert "Secret key: The server refused these keys." in fails.text
+    assert "wrong-key" not in fails.text
+
+
+def test_test_connection_works_without_scripts(admin, storage):
+    answer = post(admin, "/settings/test", **storage.settings())
+
+    assert "<!doctype html>" in answer.text.lower()
+    assert "This works." in answer.text
+
+
+def test_test_connection_is_for_administrators_and_five_times_a_minute(admin, sign_in, tenants, faults, storage):
+    support = sign_in(Role.SUPPORT, name="Sam Support")
+    typed = storage.settings(s3_endpoint=faults.endpoint)
+
+    refused = support.post("/settings/test", data={"csrf_token": token(support, "/account/password")})
+    answers = [post(admin, "/settings/test", {"HX-Request": "true"}, **typed).text for _ in range(6)]
+
+    assert refused.status_code == 403
+    assert ["This works." in text for text in answers] == [True] * 5 + [False]
+    assert "Wait a moment" in answers[-1]
