@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from views.access import chosen_tenant, requires, within
 from views.chart import NARROW, draw_chart
 from views.database import db_session
+from views.jobs import running_job
 from views.navigation import count_of, link_to
 from views.site import current_site
 from webprov.devicelist import NOT_SEEN_DAYS, DeviceQuery, PhoneState, list_devices
@@ -63,7 +64,7 @@ def index() -> ResponseReturnValue:
         chart=draw_chart(hours),
         narrow_chart=draw_chart(hours, NARROW),
         stale=counts.get(FileState.STALE, 0),
-        stale_url=_state_url(FileState.STALE),
+        progress=running_job(),
         protocols=[(protocol, settings.port(protocol)) for protocol in Protocol if settings.enabled(protocol)],
     )
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from forms.errors import put_errors
 from forms.settings import ProvisioningSettingsForm
-from views.access import current_actor, requires
+from views.access import current_actor, requires, within
 from views.allowance import Allowance
 from views.database import db_session
 from views.site import current_site
@@ -17,6 +17,7 @@ from webprov.enums import FileState
 from webprov.errors import Conflict, InvalidInput
 from webprov.fleet import state_counts
 from webprov.rights import Right
+from webprov.store.models import Device
 from webprov.store.settings import load_settings
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
@@ -62,8 +63,7 @@ def save() -> ResponseReturnValue:
     except Conflict as e:
         form.form_errors.append(str(e))
     else:
-        stale = state_counts(session, current_site())[FileState.STALE]
-        flash(f"Saved. {stale} devices have stale files." if stale else "Saved.")
+        flash("Saved.")
         for warning in saved.warnings:
             flash(warning, "warning")
         return redirect(url_for(".edit"))
@@ -104,7 +104,13 @@ def _places() -> dict[str, Any]:
 
 def _page(form: ProvisioningSettingsForm, tested: tuple[list[str], bool] | None = None) -> str:
     editable = current_actor().may(Right.EDIT_SETTINGS)
-    count = len(list_variables(db_session(), VariableScope()))
+    session = db_session()
     return render_template(
-        "settings/edit.html", form=form, editable=editable, variables_count=count, tested=tested, **_places()
+        "settings/edit.html",
+        form=form,
+        editable=editable,
+        variables_count=len(list_variables(session, VariableScope())),
+        stale=state_counts(session, current_site(), within(Device.tenant_id))[FileState.STALE],
+        tested=tested,
+        **_places(),
     )

@@ -97,10 +97,10 @@ def find_job(session: Session, by: Actor, job_id: int) -> JobRecord:
     return job
 
 
-def list_jobs(session: Session, *where: ColumnElement[bool], page: int = 1, per_page: int = 50) -> list[JobRecord]:
-    """The jobs that fit, latest first; `page` counts from 1."""
+def list_jobs(session: Session, *where: ColumnElement[bool], offset: int = 0, limit: int = 50) -> list[JobRecord]:
+    """The jobs that fit, latest first."""
     query = select(JobRecord).where(*where).order_by(JobRecord.id.desc())
-    return list(session.scalars(query.limit(per_page).offset((page - 1) * per_page)))
+    return list(session.scalars(query.limit(limit).offset(offset)))
 
 
 def count_jobs(session: Session, *where: ColumnElement[bool]) -> int:

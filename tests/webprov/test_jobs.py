@@ -81,7 +81,7 @@ def test_list_jobs_is_latest_first_in_pages(session, ids):
     titles = [start_provision_job(session, CONSOLE, [number], str(number)).title for number in ids]
 
     assert [job.title for job in list_jobs(session)] == titles[::-1]
-    assert [job.title for job in list_jobs(session, page=2, per_page=1)] == titles[:1]
+    assert [job.title for job in list_jobs(session, offset=1, limit=1)] == titles[:1]
 
 
 def test_old_jobs_are_forgotten_with_their_items(session, ids):

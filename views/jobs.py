@@ -1,0 +1,202 @@
+"""Jobs: what runs in the background, how far it is, what came of it (ui guide 8)."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement, true
+
+from views.access import chosen_tenant, current_actor, requires, within
+from views.database import db_session
+from views.navigation import badge
+from views.paging import PAGE_SIZE, pager
+from views.partials import wants_partial
+from views.site import current_site
+from webprov.changes.tenants import find_tenant
+from webprov.enums import FileState, ItemOutcome
+from webprov.errors import InvalidValue
+from webprov.fleet import ids_in_state
+from webprov.jobs import (
+    UNDER_WAY,
+    Failure,
+    SameJob,
+    cancel_job,
+    count_jobs,
+    failures_of,
+    find_job,
+    ids_with_outcome,
+    jobs_under_way,
+    list_jobs,
+    start_provision_job,
+)
+from webprov.mac import parse_mac
+from webprov.rights import Right
+from webprov.store.jobrecords import JobRecord
+from webprov.store.models import Device, utc_now
+from webprov.worker import worker_runs
+
+bp = Blueprint("jobs", __name__, url_prefix="/jobs")
+
+_GUESS_AFTER_SECONDS = 5
+_STOP_POLLING = 286
+_AGAIN = {"failed": (ItemOutcome.FAILED, "again, those that failed"), "waiting": (ItemOutcome.WAITING, "the rest")}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is, as the page shows it. `seconds_left` is None while nobody can tell."""
+
+    job: JobRecord
+    is_under_way: bool
+    left: int
+    seconds_left: int | None
+    has_worker: bool
+    failures: list[Failure]
+
+
+@bp.get("/")
+@requires(Right.SEE_DEVICES)
+def index() -> ResponseReturnValue:
+    """The jobs of the last weeks, latest first."""
+    session, where = db_session(), within(JobRecord.tenant_id)
+    page = pager(count_jobs(session, where))
+    jobs = list_jobs(session, where, offset=page.offset, limit=PAGE_SIZE)
+    return render_template("jobs/index.html", jobs=jobs, page=page, under_way=UNDER_WAY)
+
+
+@bp.get("/<int:number>/")
+@requires(Right.SEE_DEVICES)
+def show(number: int) -> ResponseReturnValue:
+    """One job: its progress, or what came of it."""
+    return render_template("jobs/job.html", progress=progress_of(find_job(db_session(), current_actor(), number)))
+
+
+@bp.get("/<int:number>/progress")
+@requires(Right.SEE_DEVICES)
+def progress(number: int) -> ResponseReturnValue:
+    """The part of the page that asks for itself every second, until the job has ended."""
+    found = progress_of(find_job(db_session(), current_actor(), number))
+    page = render_template("jobs/_progress.html", progress=found, is_partial=True)
+    return page, 200 if found.is_under_way else _STOP_POLLING
+
+
+@bp.post("/provision")
+@requires(Right.PROVISION)
+def provision() -> ResponseReturnValue:
+    """Start a job for the devices named by `mac`, or for all that fit `state`, `model` and `tenant`."""
+    macs = request.form.getlist("mac")
+    ids = _named(macs) if macs else _fitting()
+    return _started(ids, _title(len(macs)))
+
+
+@bp.post("/<int:number>/again")
+@requires(Right.PROVISION)
+def again(number: int) -> ResponseReturnValue:
+    """Start a job for those devices of this one that failed, or that a cancel left out."""
+    outcome, words = _AGAIN.get(request.form.get("which", ""), (None, ""))
+    if outcome is None:
+        abort(400)
+    session = db_session()
+    job = find_job(session, current_actor(), number)
+    return _started(ids_with_outcome(session, job, outcome), f"{job.title.partition(', ')[0]}, {words}")
+
+
+@bp.post("/<int:number>/cancel")
+@requires(Right.PROVISION)
+def cancel(number: int) -> ResponseReturnValue:
+    """Stop it after the batch under way."""
+    job = cancel_job(db_session(), current_actor(), number)
+    if wants_partial():
+        return render_template("jobs/_progress.html", progress=progress_of(job))
+    return redirect(url_for(".show", number=number))
+
+
+def progress_of(job: JobRecord) -> Progress:
+    """What the progress of `job` looks like now."""
+    is_under_way = job.state in UNDER_WAY
+    session = db_session()
+    return Progress(
+        job=job,
+        is_under_way=is_under_way,
+        left=job.total - job.processed,
+        seconds_left=_seconds_left(job) if is_under_way else None,
+        has_worker=not is_under_way or worker_runs(session, current_site().config),
+        failures=failures_of(session, job) if job.failed and not is_under_way else [],
+    )
+
+
+def running_job() -> Progress | None:
+    """The progress of the first job under way that this page is about."""
+    found = list_jobs(db_session(), within(JobRecord.tenant_id), JobRecord.state.in_(UNDER_WAY), limit=1)
+    return progress_of(found[0]) if found else None
+
+
+def _seconds_left(job: JobRecord) -> int | None:
+    elapsed = (utc_now() - job.started_at).total_seconds() if job.started_at else 0
+    if not job.processed or elapsed < _GUESS_AFTER_SECONDS:
+        return None
+    return max(1, round(elapsed * (job.total - job.processed) / job.processed))
+
+
+def _started(ids: list[int], title: str) -> ResponseReturnValue:
+    """The new job's page, or for htmx its progress where the button stood; the one that runs already, if it does."""
+    try:
+        job = start_provision_job(db_session(), current_actor(), ids, title)
+    except InvalidValue as e:
+        flash(str(e), "warning")
+        return redirect(url_for(".index"))
+    except SameJob as e:
+        job = find_job(db_session(), current_actor(), e.job_id)
+    if wants_partial():
+        return render_template("jobs/_progress.html", progress=progress_of(job))
+    return redirect(url_for(".show", number=job.id))
+
+
+def _named(macs: list[str]) -> list[int]:
+    """The devices of these MACs that this person sees; the others are passed over as if they were not there."""
+    found = []
+    for text in macs:
+        try:
+            found.append(parse_mac(text))
+        except InvalidValue:
+            continue
+    query = db_session().query(Device.id).where(Device.mac.in_(found), within(Device.tenant_id))
+    return [number for (number,) in query]
+
+
+def _fitting() -> list[int]:
+    session, given = db_session(), request.form
+    where: list[ColumnElement[bool]] = [within(Device.tenant_id), Device.enabled.is_(True)]
+    if given.get("tenant"):
+        where.append(Device.tenant_id == find_tenant(session, given["tenant"], current_actor()).id)
+    if given.get("model"):
+        where.append(Device.model == given["model"])
+    return ids_in_state(session, current_site(), _states(), *where)
+
+
+def _states() -> list[FileState]:
+    wanted = [word.replace("-", " ") for word in request.form.getlist("state")]
+    known = {state.value: state for state in FileState}
+    if not set(wanted) <= known.keys():
+        abort(400)
+    return [known[word] for word in wanted] or list(FileState)
+
+
+def _title(named: int) -> str:
+    """What people call this job in the list."""
+    if named:
+        return "Provision 1 device" if named == 1 else f"Provision {named:,} devices"
+    what = " and ".join(word.replace("-", " ") for word in request.form.getlist("state")) or "all"
+    tenant = chosen_tenant()
+    narrowed = [request.form.get("model", ""), request.form.get("tenant", "") or (tenant.name if tenant else "")]
+    return ", ".join([f"Provision {what} devices", *filter(None, narrowed)])
+
+
+def _count() -> int:
+    """How many jobs run that this person may see, for the top bar and the column."""
+    mine = current_actor().tenant_id
+    condition: ColumnElement[bool] = JobRecord.tenant_id == mine if mine else true()
+    return jobs_under_way(db_session(), condition)
+
+
+badge("jobs.index", _count)
