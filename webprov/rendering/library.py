@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mako.exceptions import MakoException
@@ -244,7 +245,7 @@ def read_text(name: str, content: bytes) -> str:
 
 def _load(name: str, content: bytes, sha256: str) -> LoadedTemplate:
     text = read_text(name, content)
-    facts = check_template(name, text)
+    facts = _facts(name, text)
     if facts.refusals:
         first = facts.refusals[0]
         raise TemplateError(name, first.line, first.reason)
@@ -309,9 +310,14 @@ def is_template(name: str) -> bool:
     return not (hidden or "models.d" in parts or parts[-1] in ("models.txt", "README.md") or parts[-1].endswith("~"))
 
 
+@lru_cache(maxsize=256)  # pages list the refusals of every template each time
+def _facts(name: str, text: str) -> TemplateFacts:
+    return check_template(name, text)
+
+
 def _check_file(library: TemplateLibrary, path: Path, root: Path, name: str, shown: str) -> Iterator[Refusal]:
     try:
-        facts = check_template(name, read_text(name, read_inside(name, path, root)))
+        facts = _facts(name, read_text(name, read_inside(name, path, root)))
     except TemplateError as e:
         yield Refusal(shown + name, e.line, e.reason)
         return
