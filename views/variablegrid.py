@@ -1,4 +1,4 @@
-"""The grid of custom variables, once for the whole system and once for a tenant (spec 1, Template Variables).
+"""The grid of custom variables, once for the whole system, for a tenant, for a device (spec 1, Template Variables).
 
 The open row stands in the address (`?add=1`, `?edit=NAME`, `?delete=NAME`, `?paste=1`), so it works without scripts.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement
 
 from views.access import current_actor, requires
 from views.database import db_session
@@ -30,6 +31,7 @@ from webprov.fleet import state_counts
 from webprov.rendering.names import BUILT_IN_NAMES
 from webprov.rights import Right
 from webprov.store.models import CustomVariable, Device
+from webprov.usage import variable_usage
 
 _SORTS: dict[str, Callable[[CustomVariable], Any]] = {
     "name": lambda row: row.name,
@@ -40,7 +42,10 @@ _SORTS: dict[str, Callable[[CustomVariable], Any]] = {
 
 @dataclass(frozen=True)
 class Grid:
-    """Whose variables a blueprint shows: `scope` takes what the address names; `page` extends the grid's template."""
+    """Whose variables a blueprint shows: `scope` takes what the address names; `page` extends the grid's template.
+
+    `render` shows that page, `saved` does and says what follows a change.
+    """
 
     name: str
     url_prefix: str
@@ -48,6 +53,8 @@ class Grid:
     edits: Right
     page: str
     scope: Callable[..., VariableScope]
+    render: Callable[..., str] = render_template
+    saved: Callable[[VariableScope, str], None] = lambda scope, sentence: _say_what_remains(scope, sentence)
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ def _save(grid: Grid, **address: str) -> ResponseReturnValue:
             add_variable(db_session(), scope, name, value, current_actor(), secret=secret)
     except InvalidInput as e:
         return _page(grid, scope, Typed(was or name, value, secret, errors=e.errors), edit=was, add=not was), 422
-    return _done(scope, f"{was or name.strip()} is saved.", address)
+    return _done(grid, scope, f"{was or name.strip()} is saved.", address)
 
 
 def _paste(grid: Grid, **address: str) -> ResponseReturnValue:
@@ -105,23 +112,33 @@ def _paste(grid: Grid, **address: str) -> ResponseReturnValue:
         set_variables(db_session(), scope, values, current_actor())
     except InvalidInput as e:
         return _page(grid, scope, Typed(text=text, errors=e.errors), paste=True), 422
-    return _done(scope, f"{len(values)} {'variable is' if len(values) == 1 else 'variables are'} saved.", address)
+    return _done(grid, scope, f"{len(values)} {'variable is' if len(values) == 1 else 'variables are'} saved.", address)
 
 
 def _delete(grid: Grid, **address: str) -> ResponseReturnValue:
     """Delete one variable, after the row has asked."""
     scope, name = grid.scope(**address), request.form.get("name", "")
     delete_variables(db_session(), scope, [name], current_actor())
-    return _done(scope, f"{name} is deleted.", address)
+    return _done(grid, scope, f"{name} is deleted.", address)
 
 
-def _done(scope: VariableScope, sentence: str, address: Mapping[str, str]) -> ResponseReturnValue:
-    """Back to the grid, saying what remains to be done."""
-    where = [Device.tenant_id == scope.tenant.id] if scope.tenant else []
-    stale = state_counts(db_session(), current_site(), *where)[FileState.STALE]
+def _done(grid: Grid, scope: VariableScope, sentence: str, address: Mapping[str, str]) -> ResponseReturnValue:
+    grid.saved(scope, sentence)
+    return redirect(url_for(".index", **address, sort=request.args.get("sort")))  # type: ignore[arg-type]
+
+
+def _say_what_remains(scope: VariableScope, sentence: str) -> None:
+    """The devices whose files no longer match are provisioned later, on somebody's word."""
+    stale = state_counts(db_session(), current_site(), *_devices_of(scope))[FileState.STALE]
     remains = f" {stale} {'device has' if stale == 1 else 'devices have'} stale files." if stale else ""
     flash(sentence + remains)
-    return redirect(url_for(".index", **address, sort=request.args.get("sort")))  # type: ignore[arg-type]
+
+
+def _devices_of(scope: VariableScope) -> list[ColumnElement[bool]]:
+    """The condition on devices that a variable of this scope can reach."""
+    if scope.device:
+        return [Device.id == scope.device.id]
+    return [Device.tenant_id == scope.tenant.id] if scope.tenant else []
 
 
 def _page(
@@ -135,10 +152,11 @@ def _page(
     if row is None and (edit or "delete" in given):
         raise NotFound(f"There is no variable {(edit or given['delete'])[:100]} here.")
     editable = current_actor().may(grid.edits, scope.tenant_id)
-    return render_template(
+    return grid.render(
         grid.page,
         scope=scope,
         rows=_sorted(rows),
+        usage=variable_usage(db_session(), current_site(), [row.name for row in rows], *_devices_of(scope)),
         heads=_heads(),
         editable=editable,
         open_row=(edit if editable else ""),
