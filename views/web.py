@@ -36,6 +36,7 @@ BLUEPRINTS = (
     changes.bp,
     dashboard.bp,
     devices.bp,
+    devices.variables_bp,
     health.bp,
     jobs.bp,
     models.bp,

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from tests.pages import error_at, post
 from webprov.changes.devices import change_device
 from webprov.deviceinput import parse_device
+from webprov.enums import Role
 from webprov.rights import CONSOLE
 from webprov.store.models import Device, FetchRecord, utc_now
 
@@ -150,3 +151,30 @@ def test_fetches_and_changes_are_those_of_the_device(support, devices, session):
     assert "foreign.cfg" not in fetches
     assert "line1_password" in changes
     assert "Desk 2" not in changes
+
+
+def test_own_variables_are_set_and_the_files_made_at_once(admin, devices, session):
+    address = f"/devices/{MINE}/variables/own/"
+
+    answer = post(admin, address, name="SYSLOG_HOST", value="log.example")
+
+    assert answer.status_code == 302
+    shown = admin.get(address).text
+    assert "log.example" in shown
+    assert "No template" in shown
+    assert "log.example" in admin.get(f"/devices/{MINE}/variables?q=SYSLOG_HOST").text
+    assert device(session).provisioned_at is not None
+
+
+def test_own_variables_of_a_foreign_device_are_not_there(keeper, devices):
+    assert keeper.get(f"/devices/{MINE}/variables/own/").status_code == 200
+    assert keeper.get(f"/devices/{FOREIGN}/variables/own/").status_code == 404
+    assert post(keeper, f"/devices/{FOREIGN}/variables/own/", name="A", value="1").status_code == 404
+
+
+def test_support_reads_own_variables_but_sets_none(sign_in, devices):
+    support = sign_in(Role.SUPPORT, name="Noor")
+    address = f"/devices/{MINE}/variables/own/"
+
+    assert support.get(address).status_code == 200
+    assert post(support, address, name="A", value="1").status_code == 403
