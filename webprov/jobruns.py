@@ -31,6 +31,7 @@ from webprov.worker import Duty
 log = logging.getLogger(__name__)
 
 _FIRST_BATCH = 8
+_BATCH_SECONDS = 5
 _ITEMS: Any = JobItem.__table__
 _LISTEN_SECONDS = 0.2
 _LOOK_SECONDS = 5.0
@@ -107,12 +108,20 @@ def _end_state(job: JobRecord) -> JobState | None:
 
 
 def _next_items(session: Session, job: JobRecord) -> Sequence[Any]:
-    """What comes next, with position, device_id and mac. Small at first, so that the first numbers come at once."""
-    size = min(BATCH, max(_FIRST_BATCH, job.processed))
+    """What comes next, with position, device_id, mac and label."""
     columns = (JobItem.position, JobItem.device_id, Device.mac, Device.label)
     query = select(*columns).outerjoin(Device, Device.id == JobItem.device_id)
     left = query.where(JobItem.job_id == job.id, JobItem.position >= job.processed)
-    return session.execute(left.order_by(JobItem.position).limit(size)).all()
+    return session.execute(left.order_by(JobItem.position).limit(_batch_size(job))).all()
+
+
+def _batch_size(job: JobRecord) -> int:
+    """Small at first, so that the first numbers come at once; later what takes a few seconds at the pace so far."""
+    wanted = min(BATCH, max(_FIRST_BATCH, job.processed))
+    if not job.processed or not job.started_at or not job.heartbeat_at:
+        return wanted
+    seconds_each = (job.heartbeat_at - job.started_at).total_seconds() / job.processed
+    return max(1, min(wanted, int(_BATCH_SECONDS / seconds_each))) if seconds_each > 0 else wanted
 
 
 def _begin(job: JobRecord, lease: Lease, items: Sequence[Any]) -> None:

@@ -5,6 +5,7 @@ differ from what was recorded is provisioned again by a job that everybody can s
 """
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
@@ -29,7 +30,8 @@ from webprov.worker import Duty
 log = logging.getLogger(__name__)
 
 _CHUNK = 2_000
-_REST_SECONDS = 3_600.0
+_REST_SECONDS = 5.0
+_SWEEP_SECONDS = 3_600
 _COLUMNS = [
     getattr(RenderedFileRecord, name) for name in ("id", "device_id", "segment", "path", "path_key", "sha256", "size")
 ]
@@ -38,10 +40,12 @@ _COLUMNS = [
 def files_duty(instance: Instance) -> Duty:
     """Once: compare all files with their records and start the job that puts them right. Hourly: sweep leftovers."""
     loader = SiteLoader(instance.config)
-    is_checked = False
+    is_checked, due = False, 0.0
 
     def turn(session: Session, lease: Lease) -> float:
-        nonlocal is_checked
+        nonlocal is_checked, due
+        if time.monotonic() < due:
+            return _REST_SECONDS  # looked in to keep the lease
         site = loader.load(session)
         swept = sweep_leftovers(session, site)
         if swept:
@@ -49,6 +53,7 @@ def files_duty(instance: Instance) -> Duty:
         if not is_checked:
             repair_files(session, site, lease)
             is_checked = True
+        due = time.monotonic() + _SWEEP_SECONDS
         return _REST_SECONDS
 
     return Duty("files", turn)

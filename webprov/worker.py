@@ -6,6 +6,7 @@ clock set wrong neither stops nor storms them (BG-05); turns of one duty never o
 
 import fcntl
 import logging
+import os
 import socket
 import threading
 import time
@@ -27,6 +28,9 @@ from webprov.store.models import utc_now
 
 log = logging.getLogger(__name__)
 
+LONGEST_TURN_SECONDS = 600
+"""A duty that works longer without a pause is taken to hang. Turns are meant to take seconds."""
+_LOOK_AFTER_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 1.0
 _DATABASE_AWAY_SECONDS = 2.0
 _AFTER_ERROR_SECONDS = 10.0
@@ -54,6 +58,7 @@ class Worker:
         self._instance = instance
         self._duties = duties
         self._is_alone = threading.Event()
+        self._turns: dict[str, tuple[Lease, float]] = {}
 
     def run(self) -> None:
         """Start every duty and wait for `stop`, or for the SystemExit of a signal; then let them end their turn."""
@@ -65,12 +70,24 @@ class Worker:
             with workers_lock(self._instance.config, self.stop) as alone:
                 if alone:
                     self._is_alone.set()
-                self.stop.wait()
+                while not self.stop.wait(_LOOK_AFTER_SECONDS):
+                    self._look_after_turns()
         finally:
             self.stop.set()
             end = time.monotonic() + _STOP_SECONDS
             for thread in threads:
                 thread.join(max(0, end - time.monotonic()))
+
+    def _look_after_turns(self) -> None:
+        """Beat for the turns under way; one that takes too long hangs: end this process, so that it is replaced."""
+        for name, (lease, since) in list(self._turns.items()):
+            if time.monotonic() - since > LONGEST_TURN_SECONDS:
+                log.critical("%s has hung for %d s; the worker is started again", name, LONGEST_TURN_SECONDS)
+                os._exit(1)
+            try:
+                lease.keep()
+            except DBAPIError as e:
+                log.debug("no beat for %s: %s", name, e)
 
     def _attend(self, duty: Duty) -> None:
         sessions = self._instance.sessions
@@ -88,6 +105,7 @@ class Worker:
         try:
             if not lease.hold():
                 return _LOOK_AGAIN_SECONDS
+            self._turns[duty.name] = lease, time.monotonic()
             with self._instance.sessions() as session:
                 return duty.turn(session, lease)
         except LeaseLost as e:
@@ -99,6 +117,8 @@ class Worker:
         except Exception:  # a duty that fails must not stop the others (BG-04)
             log.exception("%s failed and is tried again", duty.name)
             return _AFTER_ERROR_SECONDS
+        finally:
+            self._turns.pop(duty.name, None)
 
 
 def machine_name(config: Config) -> str:

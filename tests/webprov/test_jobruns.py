@@ -1,5 +1,7 @@
 """Jobs run by real worker processes: each item once, whatever dies in between."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -171,3 +173,14 @@ def test_each_batch_uses_what_is_saved_then(config, session, loader, lease):
 
     assert "second = yes" in (config.provisioning_dir / "common.cfg").read_text()
     assert job.done == 20
+
+
+def test_slow_devices_come_in_small_batches(session, loader, lease):
+    job = start(session, make_fleet(session, 40))
+    run_next_batch(session, loader, lease)
+    with writing(session):
+        job.started_at = job.heartbeat_at - timedelta(seconds=16)
+
+    run_next_batch(session, loader, lease)
+
+    assert job.done == 8 + 2

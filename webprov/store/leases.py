@@ -71,6 +71,11 @@ class Lease:
             raise LeaseLost(f"Another process has taken over {self.name}.")
         self._held_at = self._clock()
 
+    def keep(self) -> None:
+        """Beat for the thread that holds it and is at work; any thread may call this."""
+        with self._sessions() as session, writing(session):
+            self._beat(session)
+
     def release(self) -> None:
         """Let the next one have it at once."""
         self._held_at = None
