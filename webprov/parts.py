@@ -2,24 +2,25 @@
 
 import gc
 import importlib
+import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from webprov.config import Config
 from webprov.enums import Protocol
 from webprov.errors import WebprovError
-from webprov.jobruns import jobs_duty
 from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
 from webprov.serving.httpserver import ADMIN_LIMITS, PHONE_LIMITS, make_server
 from webprov.serving.sources import Sources
 from webprov.store.instance import Instance
 from webprov.store.settings import ProvisioningSettings
-from webprov.upkeep import files_duty
-from webprov.worker import Worker
 
 ADMIN_APP = "wsgi:create_app"
+WORKER = "webprov.duties:run_worker"
+_POLITE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,7 @@ class Part:
 
 def run_admin(instance: Instance, listener: socket.socket) -> None:
     """The admin UI. Its app is loaded by name, because `wsgi` stands above this package."""
-    module, _, factory = ADMIN_APP.partition(":")
-    app = getattr(importlib.import_module(module), factory)(instance.config)
+    app = _named(ADMIN_APP)(instance.config)
     make_server(app, listener, ADMIN_LIMITS, _is_proxy(instance)).run()
 
 
@@ -65,8 +65,18 @@ def run_http(instance: Instance, listener: socket.socket) -> None:
 
 
 def run_worker(instance: Instance) -> None:
-    """Jobs, and files put right."""
-    Worker(instance, [jobs_duty(instance), files_duty(instance)]).run()
+    """What is done in the background; phones and people go first where processors are short.
+
+    By name, so that the phones' part need not import how files are made (P9).
+    """
+    os.nice(_POLITE)
+    _named(WORKER)(instance)
+
+
+def _named(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def _collect_seldom() -> None:

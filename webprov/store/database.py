@@ -1,4 +1,4 @@
-"""The database: engine, migrations, transactions, counters (security DB-03, DB-06)."""
+"""The database: engine, transactions, counters (security DB-03, DB-06)."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -7,16 +7,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Dialect, Engine, Insert, Update, create_engine, event, select
+from sqlalchemy import Connection, Dialect, Engine, Insert, Update, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from webprov.errors import ConfigError
 from webprov.store.models import Counter, UtcDateTime
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+"""Alembic's folder; each file of `versions/` begins with its revision, and they grow."""
 
 
 def open_engine(url: str) -> Engine:
@@ -95,17 +93,13 @@ def time_value(dialect: Dialect) -> Callable[[datetime], Any]:
     return process or (lambda at: at)
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables to this version of webprov; raises ConfigError for a database of a newer one."""
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    with engine.connect().execution_options(webprov_writes=True) as connection, connection.begin():
-        present = MigrationContext.configure(connection).get_current_revision()
-        if present and present not in known:
-            raise ConfigError(f"The database was made by a newer webprov (revision {present}). Install that version.")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+def is_current(engine: Engine) -> bool:
+    """Whether the tables are those of this version of webprov: then Alembic need not even be imported (P9)."""
+    newest = max(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == newest)
 
 
 def is_empty(url: str) -> bool:

@@ -1,6 +1,7 @@
 """Opening an instance folder: its database, its key, what a first start puts there."""
 
 import hashlib
+import importlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from webprov.config import Config
 from webprov.errors import KeyFileError, StorageError
-from webprov.store.database import bump, is_empty, migrate, open_engine, writing
+from webprov.store.database import bump, is_current, is_empty, open_engine, writing
 from webprov.store.models import InstanceFact, SettingsRecord, User
 from webprov.store.secrets import Keyring, keyring, open_keyring, same_secret, unlock
 from webprov.store.settings import first_settings, store_settings
@@ -46,7 +47,8 @@ def open_instance(config: Config) -> Instance:
         raise StorageError(f"{config.instance} cannot be used: {e.strerror}. Choose another WEBPROV_INSTANCE.") from e
     unlock(open_keyring(config.key_file, create=is_empty(config.database_url)))
     engine = open_engine(config.database_url)
-    migrate(engine)
+    if not is_current(engine):
+        importlib.import_module("webprov.store.migrating").migrate(engine)
     instance = Instance(config, engine, sessionmaker(engine))
     with instance.sessions() as session:
         _check_key(session, keyring())

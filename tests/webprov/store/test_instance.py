@@ -1,5 +1,7 @@
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -7,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from webprov.errors import ConfigError, KeyFileError
+from webprov.store.database import MIGRATIONS
 from webprov.store.instance import new_setup_token, open_instance, setup_token_fits
 from webprov.store.models import Base, User
 from webprov.store.settings import load_settings
@@ -101,3 +104,19 @@ def test_umask_is_forced(instance):
     current = os.umask(0o027)
 
     assert current == 0o027
+
+
+def test_an_instance_of_this_version_is_opened_without_alembic(config, instance):
+    instance.close()
+    seen = "import sys; from webprov.config import load_config; from webprov.store.instance import open_instance; "
+    code = f"{seen}open_instance(load_config()).close(); print('alembic' in sys.modules)"
+
+    env = {**os.environ, "WEBPROV_INSTANCE": str(config.instance)}
+    found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+
+    assert found.stdout == "False\n"
+
+
+def test_file_names_of_migrations_begin_with_their_revision():
+    for path in MIGRATIONS.glob("versions/[0-9]*.py"):
+        assert f'revision = "{path.name.partition("_")[0]}"\n' in path.read_text()

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `webprov.store.database.migrate` hands over."""
+"""Runs the migrations on the connection that `webprov.store.migrating.migrate` hands over."""
 
 from alembic import context
 
