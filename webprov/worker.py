@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from webprov.config import Config
 from webprov.store.instance import Instance
 from webprov.store.jobrecords import LeaseRecord
-from webprov.store.leases import Lease, LeaseLost
+from webprov.store.leases import STALLED_SECONDS, Lease, LeaseLost
 from webprov.store.models import utc_now
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ _LOOK_AGAIN_SECONDS = 1.0
 _DATABASE_AWAY_SECONDS = 2.0
 _AFTER_ERROR_SECONDS = 10.0
 _LOCK_SECONDS = 0.5
+_GLANCE_SECONDS = 0.05
 _STOP_SECONDS = 4.0
 _SEEN_LATELY = timedelta(seconds=60)
 _LOCKS = ("worker.lock", "serve-worker.lock", "serve.lock")
@@ -93,12 +94,19 @@ class Worker:
         sessions = self._instance.sessions
         machine = machine_name(self._instance.config)
         lease = Lease(sessions, duty.name, machine=machine, is_alone=self._is_alone.is_set)
+        self._let_the_other_begin()
         while not self.stop.is_set():
             self.stop.wait(self._turn(duty, lease))
         try:
             lease.release()
         except DBAPIError as e:
             log.warning("%s could not be handed over: %s", duty.name, e)
+
+    def _let_the_other_begin(self) -> None:
+        """Without the workers' lock somebody else has it: stand by until that one would be taken for dead."""
+        end = time.monotonic() + STALLED_SECONDS
+        while not self._is_alone.is_set() and time.monotonic() < end and not self.stop.wait(_GLANCE_SECONDS):
+            pass
 
     def _turn(self, duty: Duty, lease: Lease) -> float:
         """One turn, if it is ours; the seconds until the next."""
