@@ -25,6 +25,7 @@ from webprov.errors import Conflict, InvalidInput, InvalidValue
 from webprov.fleet import state_counts
 from webprov.mac import format_mac
 from webprov.provisioning import withdraw_files
+from webprov.pushing import push_removals
 from webprov.rights import Actor
 from webprov.site import Site
 from webprov.store.database import writing
@@ -69,6 +70,7 @@ def import_devices(
         return undone.result
     except IntegrityError as e:  # another process was quicker; the constraint decides
         raise Conflict("Somebody else added one of these devices at the same moment. Import the file again.") from e
+    push_removals(session, site)
     return result
 
 

@@ -83,6 +83,8 @@ class PushState(StrEnum):
 
     OK = "ok"
     FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+    """The file is gone here; the object still has to be removed."""
 
 
 class JobState(StrEnum):

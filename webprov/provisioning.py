@@ -7,7 +7,7 @@ transaction that reads the device afresh: two provisions never interleave, and t
 import logging
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -25,6 +25,7 @@ from webprov.filerecords import (
     unneeded_shared_records,
 )
 from webprov.phones.phonemodel import PhoneModel, SharedRule
+from webprov.pushing import mark_withdrawn, push_devices
 from webprov.rendering.masking import masked, masked_system
 from webprov.rendering.render import render_device, render_shared
 from webprov.rendering.rendered import RenderedFile
@@ -39,13 +40,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ProvisionResult:
-    """What became of one device. `written` names the files whose bytes changed; an `error` left all old files."""
+    """What became of one device. `written` names the files whose bytes changed; an `error` left all old files.
+
+    `push_errors` say why files have not reached the DMS; the device counts as provisioned all the same (spec 6).
+    """
 
     mac: str
     written: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     error: str = ""
+    push_errors: tuple[str, ...] = ()
 
 
 def provision_device(session: Session, site: Site, mac: str) -> ProvisionResult:
@@ -74,7 +79,7 @@ def provision_devices(
 def withdraw_files(session: Session, site: Site, device_ids: Sequence[int]) -> None:
     """Remove every file of these devices, from disk and from the records, inside the transaction under way (FS-06).
 
-    Shared files that no other device needs go as well.
+    Shared files that no other device needs go as well. Call `pushing.push_removals` once that is committed.
     """
     rows = records_of_devices(session, device_ids)
     _drop(session, site, rows)
@@ -113,7 +118,8 @@ def _provision_batch(session: Session, site: Site, ids: Sequence[int], *, durabl
         _record_outcome(session, site, work)
         if shared or removed or any(item.written for item in work):
             bump(session, "files")
-    return [_result(item) for item in work]
+    pushed = push_devices(session, site, [item.device for item in work if not item.error])
+    return [replace(_result(item), push_errors=pushed.get(item.device.id, ())) for item in work]
 
 
 def _render(site: Site, device: DeviceData, known_twins: Mapping[tuple[str, str], bytes]) -> _Work:
@@ -200,6 +206,7 @@ def _write_device_files(session: Session, site: Site, work: list[_Work], *, dura
 def _drop(session: Session, site: Site, rows: Sequence[Any]) -> None:
     if rows:
         site.files.remove(disk_name(row.segment, row.path) for row in rows)
+        mark_withdrawn(session, rows)
         drop_records(session, [row.id for row in rows])
 
 

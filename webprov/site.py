@@ -1,6 +1,7 @@
 """Site: settings, variables, catalogue, templates and files of this moment; what a run over devices starts from."""
 
 import hashlib
+import threading
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -8,11 +9,14 @@ from sqlalchemy.orm import Session
 
 from webprov.config import Config
 from webprov.delivery.filestore import FileStore
+from webprov.delivery.pushes import FileTransport
+from webprov.delivery.transport import build_transport
 from webprov.phones.catalog import Catalog
 from webprov.phones.catalogcache import CatalogCache
 from webprov.phones.phonemodel import PhoneModel
 from webprov.rendering.library import TemplateLibrary
 from webprov.rendering.systemdata import SystemData
+from webprov.settingsinput import TRANSPORT_FIELDS
 from webprov.store.database import count_of
 from webprov.store.devicedata import read_global_variables
 from webprov.store.models import SettingsRecord
@@ -39,6 +43,11 @@ class Site:
         if saved == self.settings.version and count_of(session, "variables") == self.variables_version:
             return self
         return self.loader.load(session)
+
+    @property
+    def transport(self) -> FileTransport | None:
+        """How files reach the external DMS; None in Local mode and where no method is chosen."""
+        return self.loader.transport(self.settings)
 
     def model_version(self, key: str, tenant: str) -> str:
         """Changes with the model as this tenant has it, and with every template it uses; "" = no such model."""
@@ -72,6 +81,18 @@ class SiteLoader:
             config.models_dir, config.user_provisioning_dir, self._library.exists, recheck_seconds
         )
         self._files = FileStore(config.provisioning_dir)
+        self._transport: FileTransport | None = None
+        self._transport_key: tuple[object, ...] = ()
+        self._lock = threading.Lock()
+
+    def transport(self, settings: ProvisioningSettings) -> FileTransport | None:
+        """The transport of these settings, kept with its connections until they change."""
+        key = (settings.mode, *(getattr(settings, name) for name in TRANSPORT_FIELDS))
+        with self._lock:
+            if key != self._transport_key:
+                self._transport = build_transport(settings, self.config.script_dirs)
+                self._transport_key = key
+            return self._transport
 
     def load(self, session: Session) -> Site:
         """What is saved and installed now."""

@@ -16,6 +16,7 @@ from webprov.deviceinput import SECRET_DEVICE_FIELDS, DeviceInput, LineInput
 from webprov.errors import Conflict, InvalidInput, NotFound
 from webprov.mac import format_mac
 from webprov.provisioning import withdraw_files
+from webprov.pushing import push_removals
 from webprov.rights import Actor, Right
 from webprov.site import Site
 from webprov.store.database import writing
@@ -57,6 +58,8 @@ def change_device(
                 withdraw_files(session, site, [device.id])
     except IntegrityError as e:
         raise InvalidInput({"mac": f"{format_mac(given.mac)} is already in use."}) from e
+    if not device.enabled:
+        push_removals(session, site)
     return device
 
 
@@ -71,6 +74,7 @@ def delete_devices(session: Session, site: Site, macs: Sequence[str], by: Actor)
         for device in devices:
             record_change(session, by, "delete", "device", device.mac, tenant_id=device.tenant_id)
             session.delete(device)
+    push_removals(session, site)
 
 
 def find_device(session: Session, mac: str, by: Actor) -> Device:

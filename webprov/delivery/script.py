@@ -179,7 +179,7 @@ def _run(
             ending.within(grace_seconds)
         ending.signal(signal.SIGKILL)  # also what it left behind in the background
         ending.within(1)
-    code = process.wait()
+    code = process.wait() or (0 if in_time else -signal.SIGTERM)
     return ScriptRun(code, _clean(ending.output, secrets), _verdict(name, code, time_seconds if not in_time else 0))
 
 
