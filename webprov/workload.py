@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from webprov.enums import FileState
 from webprov.fleet import state_counts
 from webprov.jobs import jobs_under_way
+from webprov.redelivery import due_count
 from webprov.serving.guessing import lockouts
 from webprov.site import Site
 
@@ -21,7 +22,7 @@ def workload(session: Session, site: Site) -> dict[str, int]:
         "failed": states[FileState.FAILED],
         "model_missing": states[FileState.MODEL_MISSING],
         "disabled": states[FileState.DISABLED],
-        "outbox": 0,
+        "outbox": due_count(session, site),
         "jobs": jobs_under_way(session),
         "dirty_tenants": 0,
         "lockouts": len(lockouts(session)),

@@ -100,5 +100,7 @@ def _report(results: Sequence[ProvisionResult], chosen: int) -> None:
         remark(f"{counted(passed, 'device')} passed over: disabled.")
     for result in failed:
         remark(f"{format_mac(result.mac)} failed: {result.error}")
+    for result in (result for result in results if result.push_errors):
+        remark(f"{format_mac(result.mac)} was not delivered to the DMS: {' '.join(result.push_errors)}")
     if failed:
         sys.exit(1)

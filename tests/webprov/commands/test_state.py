@@ -49,3 +49,19 @@ def test_wait_idle_says_what_is_left_at_the_end(config, fleet):
 
     assert result.exit_code == 1
     assert "Still left: jobs (1)." in result.stderr
+
+
+def test_status_counts_what_waits_for_the_storage(fleet, tmp_path, faults, storage):
+    for name, text in (("access", "storage-access-key"), ("secret", "storage-secret-key")):
+        (tmp_path / name).write_text(text)
+    typed = storage.settings(
+        s3_endpoint=faults.endpoint, s3_access_key=f"@{tmp_path}/access", s3_secret_key=f"@{tmp_path}/secret"
+    )
+    fleet("settings", "set", *(f"{name}={value}" for name, value in typed.items()))
+    faults.fails(503, "SlowDown")
+
+    told = fleet.try_("provision", "805EC0000001")
+
+    assert told.exit_code == 0
+    assert "was not delivered to the DMS: The storage asks to slow down." in told.stderr
+    assert fleet.json("status")["outbox"] > 0

@@ -1,0 +1,160 @@
+import pytest
+from sqlalchemy import delete, select
+
+from tests.factories import MAC, make_device, make_tenant, small_config
+from webprov.changes.devices import delete_devices
+from webprov.changes.settings import save_settings
+from webprov.config import Config
+from webprov.provisioning import provision_device, provision_devices
+from webprov.redelivery import due_count, latest_failure, pushes_duty, redeliver
+from webprov.rights import CONSOLE
+from webprov.site import SiteLoader
+from webprov.store.leases import Lease
+from webprov.store.models import Device, PushRecord
+
+MAC_2 = "805EC0000002"
+GOOD = {"*": (200, {"ETag": '"x"'}, b"")}
+
+
+@pytest.fixture
+def config(tmp_path) -> Config:
+    return small_config(tmp_path)
+
+
+@pytest.fixture
+def site(config, session, faults, storage):
+    """Two devices, not provisioned yet, and a storage that works until it is told to fail."""
+    loader = SiteLoader(config)
+    make_tenant(session)
+    for mac in (MAC, MAC_2):
+        make_device(session, loader.load(session), mac)
+    save_settings(session, storage.settings(s3_endpoint=faults.endpoint), CONSOLE)
+    return loader.load(session)
+
+
+def provision(session, site):
+    return provision_devices(session, site, list(session.scalars(select(Device.id))))
+
+
+def puts(faults):
+    """The names put since the last look, without those of probes."""
+    found = sorted(
+        path.rpartition("/")[2] for method, path, *_ in faults.seen if method == "PUT" and ".webprov-" not in path
+    )
+    faults.seen.clear()
+    return found
+
+
+ALL = [*sorted(f"805ec000000{n}{end}" for n in (1, 2) for end in (".cfg", "-info.xml")), "common.cfg"]
+
+
+def test_nothing_is_due_after_all_went_well(session, site, faults):
+    provision(session, site)
+    faults.seen.clear()
+
+    assert due_count(session, site) == 0
+    assert redeliver(session, site) == 0
+    assert faults.seen == []
+
+
+def test_what_failed_goes_once_the_storage_answers(session, site, faults):
+    faults.fails(503, "SlowDown")
+    provision(session, site)
+    assert due_count(session, site) == len(ALL)
+    assert "slow down" in latest_failure(session)
+    faults.answers = dict(GOOD)
+    faults.seen.clear()
+
+    assert redeliver(session, site) == 0
+
+    assert puts(faults) == ALL
+    assert due_count(session, site) == 0
+    assert latest_failure(session) == ""
+
+
+def test_a_storage_that_still_refuses_is_asked_once(session, site, faults):
+    faults.fails(503, "SlowDown")
+    provision(session, site)
+    faults.seen.clear()
+
+    assert redeliver(session, site) == len(ALL)
+
+    assert len(faults.seen) == 1
+    assert puts(faults) == []
+
+
+def test_what_a_crash_swallowed_goes(session, site, faults):
+    provision(session, site)
+    session.execute(delete(PushRecord).where(PushRecord.path == "805ec0000002.cfg"))
+    session.commit()
+    faults.seen.clear()
+
+    redeliver(session, site)
+
+    assert puts(faults) == ["805ec0000002.cfg"]
+
+
+def test_a_shared_file_alone_goes(session, site, faults):
+    provision(session, site)
+    session.execute(delete(PushRecord).where(PushRecord.path == "common.cfg"))
+    session.commit()
+    faults.seen.clear()
+
+    redeliver(session, site)
+
+    assert puts(faults) == ["common.cfg"]
+
+
+def test_objects_of_deleted_devices_go(session, site, faults):
+    provision(session, site)
+    faults.fails(503, "SlowDown", method="DELETE")
+    delete_devices(session, site, [MAC, MAC_2], CONSOLE)
+    assert due_count(session, site) == len(ALL)
+    del faults.answers["DELETE"]
+
+    assert redeliver(session, site) == 0
+
+    session.expire_all()
+    assert session.scalars(select(PushRecord)).all() == []
+
+
+def test_another_bucket_gets_everything(session, site, faults):
+    provision(session, site)
+    save_settings(session, {"s3_bucket": "another-bucket"}, CONSOLE)
+    faults.seen.clear()
+
+    redeliver(session, site.current(session))
+
+    assert {path.split("/")[1] for _, path, *_ in faults.seen} == {"another-bucket"}
+    assert puts(faults) == ALL
+
+
+def test_scripts_are_not_repeated(session, site, config):
+    script = config.script_dirs[-1] / "push.sh"
+    script.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    script.write_text("#!/bin/sh\nexit 1\n")
+    script.chmod(0o755)
+    save_settings(session, {"transport": "script", "script_path": str(script)}, CONSOLE, script_dirs=config.script_dirs)
+    site = site.current(session)
+    provision_device(session, site, MAC)
+    session.expire_all()
+    ran_at = session.scalar(select(Device.script_at).where(Device.mac == MAC))
+
+    assert redeliver(session, site) == 0
+
+    session.expire_all()
+    assert session.scalar(select(Device.script_at).where(Device.mac == MAC)) == ran_at
+
+
+def test_the_duty_comes_back_each_retry_interval(instance, session, site, faults):
+    faults.fails(503, "SlowDown")
+    provision(session, site)
+    faults.answers = dict(GOOD)
+    duty = pushes_duty(instance)
+
+    with instance.sessions() as own:
+        rest = duty.turn(own, Lease(instance.sessions, duty.name))
+
+    assert rest == 60
+    session.expire_all()
+    assert due_count(session, site) == 0
