@@ -2,6 +2,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from tests.factories import MAC, make_device, make_tenant, small_config
+from tests.webprov.workers import Workers, wait_for
 from webprov.changes.devices import delete_devices
 from webprov.changes.settings import save_settings
 from webprov.config import Config
@@ -158,3 +159,17 @@ def test_the_duty_comes_back_each_retry_interval(instance, session, site, faults
     assert rest == 60
     session.expire_all()
     assert due_count(session, site) == 0
+
+
+def test_a_running_worker_sees_to_it(config, session, site, faults):
+    faults.fails(503, "SlowDown")
+    provision(session, site)
+    faults.answers = dict(GOOD)
+    workers = Workers(config)
+
+    workers.start()
+
+    try:
+        assert wait_for(lambda: session.rollback() or due_count(session, site) == 0)
+    finally:
+        workers.close()
