@@ -1,5 +1,6 @@
 """Provisioning Settings: what the form shows. What a value must look like is decided in `webprov.settingsinput`."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from flask_wtf import FlaskForm
@@ -8,9 +9,8 @@ from wtforms.fields.choices import SelectChoice
 
 from forms.errors import put_errors
 from webprov.enums import Protocol, ProvisioningMode, TransportMethod
-from webprov.errors import InvalidInput
 from webprov.phones.timezones import timezone_names
-from webprov.settingsinput import AVAILABLE_PROTOCOLS, SETTINGS_FIELDS, parse_settings
+from webprov.settingsinput import AVAILABLE_PROTOCOLS, SETTINGS_FIELDS, draft_settings
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
 _HOST = {"autocomplete": "off", "spellcheck": "false"}
@@ -71,11 +71,15 @@ class ProvisioningSettingsForm(FlaskForm):
     s3_prefix = StringField("Key prefix", render_kw=_HOST)
     script_path = StringField("Script path", render_kw=_HOST)
 
-    def __init__(self, formdata: object = None, *, saved: ProvisioningSettings) -> None:
+    def __init__(self, formdata: Mapping[str, str] | None = None, *, saved: ProvisioningSettings) -> None:
+        """The saved settings, with what `formdata` (of a request) has typed in. `clearing` are the secrets whose Clear
+        box is ticked, `draft` is what it all comes to."""
         shown = {name: value for name, value in asdict(saved).items() if name not in SECRET_FIELDS}
         super().__init__(formdata, data=shown)
-        self.saved = saved
         self.timezone.choices = [SelectChoice(name, name) for name in timezone_names()]
+        self.saved = saved
+        self.clearing = frozenset(name for name in SECRET_FIELDS if formdata and f"{name}-clear" in formdata)
+        self.draft = draft_settings(self.flat(), saved, clear=self.clearing)
 
     @property
     def chosen_mode(self) -> ProvisioningMode:
@@ -110,16 +114,22 @@ class ProvisioningSettingsForm(FlaskForm):
             for name, field in typed.items()
         }
 
-    def cleared(self, posted: object) -> list[str]:
-        """The secrets whose Clear box is ticked in the request's form."""
-        return [name for name in SECRET_FIELDS if f"{name}-clear" in posted]  # type: ignore[operator]
+    @property
+    def changed(self) -> list[str]:
+        """The settings that would change, or that hold something unreadable, by contract name in page order."""
+        draft = self.draft
+        return [
+            name
+            for name in SETTINGS_FIELDS
+            if name in draft.unreadable or getattr(draft.settings, name) != getattr(self.saved, name)
+        ]
 
-    def check(self, posted: object) -> None:
-        """Put the domain's sentences at the fields, without storing anything."""
-        try:
-            parse_settings(self.flat(), self.saved, clear=self.cleared(posted))
-        except InvalidInput as e:
-            put_errors(self, e.errors)
+    def show_errors(self) -> None:
+        """Put the domain's sentences at their fields while people type: not at one that is empty as it was, for
+        nobody has got to it yet. Passwords are the exception: they become wrong by what stands elsewhere."""
+        for name, sentence in self.draft.errors.items():
+            if name in SECRET_FIELDS or name in self.changed or self[name].data:
+                put_errors(self, {name: sentence})
 
 
 def _text(field: Field) -> str:

@@ -4,7 +4,7 @@ The form, `webprov settings set` and the live check of a single field all come h
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webprov.checks import (
@@ -85,6 +85,31 @@ TRANSPORT_FIELDS = tuple(name for name in _CHECKS if name.startswith(("transport
 """Those that say how files reach the DMS."""
 
 
+@dataclass(frozen=True)
+class Draft:
+    """What typed fields come to before they are saved: `settings` with every readable field in place.
+
+    `unreadable` has a sentence for each field that keeps its saved value because what was typed is no value for it;
+    `disagreeing` for each that is readable and does not fit the others.
+    """
+
+    settings: ProvisioningSettings
+    unreadable: Mapping[str, str]
+    disagreeing: Mapping[str, str]
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Every sentence by field: why it cannot be saved so."""
+        return {**self.disagreeing, **self.unreadable}
+
+
+def draft_settings(flat: Mapping[str, str], current: ProvisioningSettings, *, clear: Collection[str] = ()) -> Draft:
+    """As `parse_settings`, for a form that is still being filled in: nothing is raised."""
+    values, unreadable = _read(flat, clear)
+    settings = replace(current, **values)
+    return Draft(settings, unreadable, _disagreements(settings, current, values))
+
+
 def parse_settings(
     flat: Mapping[str, str], current: ProvisioningSettings, *, clear: Collection[str] = ()
 ) -> ProvisioningSettings:
@@ -92,13 +117,10 @@ def parse_settings(
 
     Raises InvalidInput with a sentence per field: what is not well-formed, and what does not fit together.
     """
-    values, errors = _read(flat, clear)
-    settings = replace(current, **values)
-    for name, sentence in _disagreements(settings, current, values).items():
-        errors.setdefault(name, sentence)
-    if errors:
-        raise InvalidInput(errors)
-    return settings
+    draft = draft_settings(flat, current, clear=clear)
+    if draft.errors:
+        raise InvalidInput(draft.errors)
+    return draft.settings
 
 
 def parse_transport(

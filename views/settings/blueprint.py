@@ -1,0 +1,55 @@
+"""What the pages of Provisioning Settings share: the blueprint, the form of this request, the page around it."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request
+
+from forms.settings import ProvisioningSettingsForm
+from views.access import current_actor, within
+from views.database import db_session
+from views.site import current_site
+from webprov.changes.variables import VariableScope, list_variables
+from webprov.enums import FileState
+from webprov.fleet import state_counts
+from webprov.rights import Right
+from webprov.store.models import Device
+from webprov.store.settings import load_settings
+from webprov.viewpoints import look_through, viewpoints
+from webprov.whatif import what_if
+
+bp = Blueprint("settings", __name__, url_prefix="/settings")
+
+
+def posted_form() -> ProvisioningSettingsForm:
+    """The form as it was sent, over what is saved."""
+    return ProvisioningSettingsForm(request.form, saved=load_settings(db_session()))
+
+
+def settings_page(form: ProvisioningSettingsForm, **values: Any) -> str:
+    """The whole page with the form, the panel beside it and the bar below."""
+    session = db_session()
+    shown = {
+        "variables_count": len(list_variables(session, VariableScope())),
+        "stale": state_counts(session, current_site(), within(Device.tenant_id))[FileState.STALE],
+    }
+    return render_template("settings/edit.html", **shown, **draft_values(form), **values)
+
+
+def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
+    """What the parts of the page show that follow the form while it is filled in."""
+    session, site = db_session(), current_site()
+    wanted, find = request.values.get("seen_by", ""), request.values.get("find", "").strip()[:100]
+    offered = viewpoints(session, site, find)
+    chosen = wanted if wanted in [point.key for point in offered] or not offered else offered[0].key
+    seen = look_through(session, site, chosen) if offered else None
+    return {
+        "form": form,
+        "editable": current_actor().may(Right.EDIT_SETTINGS),
+        "directory": site.config.provisioning_dir,
+        "script_dirs": site.config.script_dirs,
+        "offered": offered,
+        "find": find,
+        "chosen": chosen,
+        "seen": seen,
+        "told": what_if(site.system, form.draft).told(*seen) if seen else {},
+    }
