@@ -2,29 +2,11 @@ import re
 
 import pytest
 
+from tests.pages import post_settings as post
 from tests.pages import token
 from tests.storage import ACCESS_KEY, SECRET_KEY
 from webprov.enums import Role
 from webprov.store.settings import load_settings
-
-
-def post(client, path="/settings/", headers=None, **changes):
-    """Post the form as a browser would, with `changes` typed in (None = left out, as an unticked box is)."""
-    page = client.get("/settings/").text
-    data = {"csrf_token": token(client, "/settings/"), "version": re.search(r'name="version" value="(\d+)"', page)[1]}
-    for tag in re.findall(r"<input[^>]+>", page):
-        name, kind = re.search(r'name="([^"]+)"', tag), re.search(r'type="([^"]+)"', tag)
-        skipped = kind and (
-            (kind[1] in ("checkbox", "radio") and " checked" not in tag) or kind[1] in ("hidden", "search")
-        )
-        if name and kind and not skipped:
-            value = re.search(r'value="([^"]*)"', tag)
-            data[name[1]] = value[1] if value else "on"
-    for name, body in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.S):
-        chosen = re.search(r'<option selected value="([^"]+)"', body)
-        data[name] = chosen[1] if chosen else ""
-    data |= changes
-    return client.post(path, data={k: v for k, v in data.items() if v is not None}, headers=headers)
 
 
 def is_hidden(html, heading):
