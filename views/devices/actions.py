@@ -133,6 +133,8 @@ def _provision_all(devices: list[Device]) -> None:
     if len(results) < len(devices):
         flash(f"{_devices(len(devices) - len(results))} disabled and passed over.", "warning")
     names = {device.mac: name_of(device) for device in devices}
+    for sentence in {sentence: None for result in results for sentence in result.push_errors}:
+        flash(f"Not everything was delivered to the DMS: {sentence}", "warning")
     for result in failed[:5]:
         flash(_failure(names, result), "error")
     if len(failed) > 5:
