@@ -145,7 +145,7 @@ def hidden_around(page, field):
     """Whether the part of the section that holds `field` is hidden."""
     section = page.partition('aria-labelledby="transport-heading"')[2]
     before = section.partition(f'id="{field}-field"')[0]
-    return before.rpartition('<div class="wp-fields">')[0].rpartition("\n  <div")[2].startswith(" hidden")
+    return "hidden" in re.findall(r'<div class="wp-stack"( hidden)?>', before)[-1]
 
 
 def test_save_with_storage_that_works_stores_it_and_gives_no_key_back(admin, session, storage):
