@@ -6,6 +6,7 @@ from sqlalchemy import select
 from tests.factories import make_device
 from tests.pages import PASSWORD, error_at, post
 from webprov.changes.devices import change_device
+from webprov.changes.settings import save_settings
 from webprov.deviceinput import parse_device
 from webprov.provisioning import provision_device
 from webprov.rights import CONSOLE
@@ -111,3 +112,39 @@ def test_text_of_files_stays_text(support, session, site):
     make_device(session, site, line1_display_name="<script>alert(1)</script>")
 
     assert "<script>alert" not in support.get(f"/devices/{MINE}/preview").text
+
+
+def test_files_say_whether_they_have_reached_the_dms(admin, session, config, devices, faults, storage):
+    save_settings(session, storage.settings(s3_endpoint=faults.endpoint), CONSOLE)
+    waiting = admin.get(f"/devices/{MINE}/preview").text
+    post(admin, f"/devices/{MINE}/provision")
+    there = admin.get(f"/devices/{MINE}/preview").text
+    faults.fails(403, "AccessDenied")
+    save_settings(session, {"server_address": "other.example"}, CONSOLE)
+    post(admin, f"/devices/{MINE}/provision")
+    told, failing = (admin.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg").text for _ in range(2))
+
+    assert "Not uploaded yet" in waiting
+    assert "Uploaded" in there
+    assert "Not delivered to the DMS: These keys may not write to “acme-phones”." in told
+    assert "Not delivered since" in failing
+    assert "These keys may not write to “acme-phones”." in failing
+    assert "Uploaded" not in failing
+
+
+def test_files_show_how_the_script_ended(admin, session, config, devices):
+    script = config.script_dirs[-1] / "push.sh"
+    script.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    script.write_text("#!/bin/sh\necho '<b>no room</b>'\nexit 3\n")
+    script.chmod(0o755)
+    typed = {"mode": "external", "external_server": "dms.example", "transport": "script", "script_path": str(script)}
+    save_settings(session, typed, CONSOLE, script_dirs=config.script_dirs)
+
+    before = admin.get(f"/devices/{MINE}/preview").text
+    post(admin, f"/devices/{MINE}/provision")
+    after = admin.get(f"/devices/{MINE}/preview").text
+
+    assert "Script has not run yet" in before
+    assert "Script ended with 3" in after
+    assert "&lt;b&gt;no room&lt;/b&gt;" in after
+    assert "push.sh ended with exit code 3." in after
