@@ -1,9 +1,13 @@
 import re
 
 import pytest
+from sqlalchemy import select
 
 from tests.factories import make_device, make_tenant, small_config
+from webprov.changes.settings import save_settings
 from webprov.enums import Role
+from webprov.provisioning import provision_devices
+from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
 from webprov.store.models import Device, FetchRecord, Tenant, utc_now
 from webprov.store.settings import load_settings
@@ -86,3 +90,17 @@ def test_a_fleet_in_order_needs_nothing(admin, fleet):
     fleet.commit()
 
     assert "Nothing waits for you." in admin.get("/").text
+
+
+def test_files_that_wait_for_the_dms_are_told_to_administrators(admin, sign_in, fleet, config, faults, storage):
+    save_settings(fleet, storage.settings(s3_endpoint=faults.endpoint), CONSOLE)
+    faults.fails(503, "SlowDown")
+    provision_devices(fleet, SiteLoader(config).load(fleet), list(fleet.scalars(select(Device.id))))
+    acme = fleet.scalar(select(Tenant.id).where(Tenant.name == "acme"))
+    keeper = sign_in(Role.TENANT_ADMINISTRATOR, acme, "Tom Keeper")
+
+    page = admin.get("/").text
+
+    assert "6 files wait for the file transport. The storage asks to slow down." in page
+    assert "/settings/#transport-heading" in page
+    assert "wait for the file transport" not in keeper.get("/").text
