@@ -98,7 +98,7 @@ def _ports(site: Site) -> Iterator[Finding]:
     running = _is_running(site.config)
     for name, part in PARTS.items():
         place = part.place(site.settings, site.config)
-        if place is None:
+        if place is None or not place.port:  # switched off, or a part that listens nowhere
             continue
         free = _is_free(place)
         what = f"{name.upper() if name != 'admin' else 'Admin UI'} at {place}"
