@@ -144,17 +144,21 @@ class _Shown:
 
 
 def _render(site: Site, device: DeviceData, model: PhoneModel, *, reveal: bool) -> list[_Shown]:
-    real, segment, warnings = _files(site, device, model, site.system)
-    shown = real if reveal else _files(site, *_masked(device, model, site.system))[0]
+    real, segment, warnings = render_files(site, device, model, site.system)
+    shown = real if reveal else render_files(site, *_masked(device, model, site.system))[0]
     return [
         _Shown(file, twin.text, segment, (*file.warnings, *(warnings if n == 0 else ())))
         for n, (file, twin) in enumerate(zip(real, shown, strict=True))
     ]
 
 
-def _files(
+def render_files(
     site: Site, device: DeviceData, model: PhoneModel, system: SystemData
 ) -> tuple[list[RenderedFile], str, tuple[str, ...]]:
+    """Every file of `device` under `system`, the shared ones last, their folder on the DMS ("" = none), and warnings.
+
+    Raises WebprovError where one cannot be rendered.
+    """
     context = device_variables(device, model, system).context
     files = render_device(model, context, site.library, device.tenant.name)
     files += [render_shared(rule, shared_context(rule, system, model), site.library) for rule in model.shared]

@@ -1,6 +1,6 @@
 """Provisioning Settings, one module per concern, on one blueprint."""
 
-from views.settings import drafting, editing, transport
+from views.settings import drafting, editing, effects, transport
 from views.settings.blueprint import bp
 
-__all__ = ["bp", "drafting", "editing", "transport"]
+__all__ = ["bp", "drafting", "editing", "effects", "transport"]

@@ -9,6 +9,7 @@ from views.access import current_actor, within
 from views.database import db_session
 from views.site import current_site
 from webprov.changes.variables import VariableScope, list_variables
+from webprov.effects import affected
 from webprov.enums import FileState
 from webprov.fleet import state_counts
 from webprov.rights import Right
@@ -42,6 +43,7 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
     offered = viewpoints(session, site, find)
     chosen = wanted if wanted in [point.key for point in offered] or not offered else offered[0].key
     seen = look_through(session, site, chosen) if offered else None
+    what = what_if(site.system, form.draft)
     return {
         "form": form,
         "editable": current_actor().may(Right.EDIT_SETTINGS),
@@ -51,5 +53,6 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
         "find": find,
         "chosen": chosen,
         "seen": seen,
-        "told": what_if(site.system, form.draft).told(*seen) if seen else {},
+        "told": what.told(*seen) if seen else {},
+        "affected": affected(session, site, what) if form.changed else [],
     }

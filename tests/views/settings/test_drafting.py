@@ -41,7 +41,7 @@ def row(answer, name):
 
 
 def state(answer):
-    return re.sub(r"<[^>]+>", "", re.search(r'id="settings-state">(.*?)</p>', answer.text, re.DOTALL)[1]).strip()
+    return re.sub(r"<[^>]+>", "", re.search(r'id="settings-state">(.*?)</span>\n', answer.text, re.DOTALL)[1]).strip()
 
 
 def test_the_page_shows_what_phones_are_told(admin, devices, session):
