@@ -73,12 +73,15 @@ class ProvisioningSettingsForm(FlaskForm):
 
     def __init__(self, formdata: Mapping[str, str] | None = None, *, saved: ProvisioningSettings) -> None:
         """The saved settings, with what `formdata` (of a request) has typed in. `clearing` are the secrets whose Clear
-        box is ticked, `draft` is what it all comes to."""
+        box is ticked, `taking` the fields where a colleague's value is to stay, `draft` is what it all comes to."""
         shown = {name: value for name, value in asdict(saved).items() if name not in SECRET_FIELDS}
         super().__init__(formdata, data=shown)
         self.timezone.choices = [SelectChoice(name, name) for name in timezone_names()]
         self.saved = saved
-        self.clearing = frozenset(name for name in SECRET_FIELDS if formdata and f"{name}-clear" in formdata)
+        self.taking = [name for name in SETTINGS_FIELDS if formdata and formdata.get(f"take-{name}") == "theirs"]
+        self.clearing = frozenset(name for name in SECRET_FIELDS if formdata and f"{name}-clear" in formdata) - {
+            *self.taking
+        }
         self.draft = draft_settings(self.flat(), saved, clear=self.clearing)
 
     @property
@@ -108,7 +111,7 @@ class ProvisioningSettingsForm(FlaskForm):
 
     def flat(self) -> dict[str, str]:
         """What was typed, by contract name, as `changes.settings.save_settings` takes it."""
-        typed = {name: self[name] for name in SETTINGS_FIELDS}
+        typed = {name: self[name] for name in SETTINGS_FIELDS if name not in self.taking}
         return {
             name: ("on" if field.data else "off") if isinstance(field, BooleanField) else _text(field)
             for name, field in typed.items()

@@ -38,7 +38,9 @@ def post_settings(
     for tag in re.findall(r"<input[^>]+>", page):
         name, kind = re.search(r'name="([^"]+)"', tag), re.search(r'type="([^"]+)"', tag)
         skipped = kind and (
-            (kind[1] in ("checkbox", "radio") and " checked" not in tag) or kind[1] in ("hidden", "search")
+            (kind[1] in ("checkbox", "radio") and " checked" not in tag)
+            or kind[1] == "search"
+            or (kind[1] == "hidden" and name[1] != "seen")
         )
         if name and kind and not skipped:
             value = re.search(r'value="([^"]*)"', tag)

@@ -31,12 +31,13 @@ def seen_text(saved: ProvisioningSettings) -> str:
 
 def clashes(seen: str, saved: ProvisioningSettings, draft: Draft) -> list[Clash]:
     """The fields to choose for, in page order: those that `saved` has otherwise than the page (`seen_text`) said, where
-    the draft differs. What only this person changed stays theirs and is not among them."""
+    the draft differs. What only this person changed is not among them; where a page says nothing, all that
+    differs is."""
     before, theirs, yours = _read(seen), _comparable(saved), _comparable(draft.settings)
     return [
-        _clash(name, saved, draft, both=yours[name] != before.get(name, theirs[name]))
+        _clash(name, saved, draft, both=yours[name] != before.get(name))
         for name in SETTINGS_FIELDS
-        if theirs[name] not in (before.get(name, theirs[name]), yours[name])
+        if theirs[name] not in (before.get(name), yours[name])
     ]
 
 

@@ -108,7 +108,7 @@ def test_the_second_saver_is_told_and_loses_nothing(admin, session):
 
     assert first.status_code == 302
     assert second.status_code == 422
-    assert "Somebody else saved the settings" in second.text
+    assert "Miriam Kumar saved" in second.text
     assert 'value="two.example"' in second.text
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from webprov.enums import Protocol, ProvisioningMode, TransportMethod
 from webprov.errors import InvalidInput
-from webprov.settingsinput import SETTINGS_FIELDS, check_field, parse_settings, parse_transport
+from webprov.settingsinput import SETTINGS_FIELDS, check_field, draft_settings, parse_settings, parse_transport
 from webprov.store.settings import FIELDS, SECRET_FIELDS, ProvisioningSettings
 
 CURRENT = ProvisioningSettings(
@@ -202,3 +202,22 @@ def test_every_settable_field_is_a_setting():
 def test_check_field_alone_gives_the_stored_form():
     assert check_field("backup_registrar", "SBC2.example:5061") == "sbc2.example:5061"
     assert check_field("backup_registrar", "") == ""
+
+
+_ODD = ("", " ", "x.example", "X.example.", "10.0.0.0/8", "/a/b/", "on", "off", "99999", "8099", "https", "external",
+        "Europe/Berlin", "ä ö", "a:b", "a" * 300, "<b>&amp;", "]]>", "2001:db8::1", "[2001:db8::1]:80", "١٢٣",
+        "a\nb")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SETTINGS_FIELDS)
+@pytest.mark.parametrize("text", _ODD)
+def test_whatever_is_typed_is_refused_at_its_field_or_reads_back_the_same(name, text):
+    draft = draft_settings({name: text}, CURRENT)
+    value = getattr(draft.settings, name)
+    shown = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+    assert set(draft.unreadable) <= {name}
+    if name in draft.unreadable:
+        assert value == getattr(CURRENT, name)
+    else:
+        assert getattr(draft_settings({name: shown}, CURRENT).settings, name) == value

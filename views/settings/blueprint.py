@@ -9,12 +9,13 @@ from views.access import current_actor, within
 from views.database import db_session
 from views.site import current_site
 from webprov.changes.variables import VariableScope, list_variables
+from webprov.conflicts import seen_text
 from webprov.effects import affected
 from webprov.enums import FileState
 from webprov.fleet import state_counts
 from webprov.rights import Right
 from webprov.store.models import Device
-from webprov.store.settings import load_settings
+from webprov.store.settings import SECRET_FIELDS, load_settings
 from webprov.viewpoints import look_through, viewpoints
 from webprov.whatif import what_if
 
@@ -46,6 +47,8 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
     what = what_if(site.system, form.draft)
     return {
         "form": form,
+        "seen_text": seen_text(form.saved),
+        "secret_fields": SECRET_FIELDS,
         "editable": current_actor().may(Right.EDIT_SETTINGS),
         "directory": site.config.provisioning_dir,
         "script_dirs": site.config.script_dirs,

@@ -7,12 +7,15 @@ from forms.errors import put_errors
 from forms.settings import ProvisioningSettingsForm
 from views.access import current_actor, requires
 from views.database import db_session
+from views.partials import wants_partial
 from views.settings.blueprint import bp, posted_form, settings_page
 from views.site import current_site
-from webprov.changes.settings import save_settings
+from webprov.changes.settings import SavedSettings, save_settings
+from webprov.conflicts import clash, clashes
 from webprov.errors import Conflict, InvalidInput
 from webprov.rights import Right
-from webprov.store.settings import load_settings
+from webprov.settingsinput import SETTINGS_FIELDS
+from webprov.store.settings import last_saving, load_settings
 
 
 @bp.get("/")
@@ -26,24 +29,31 @@ def edit() -> ResponseReturnValue:
 @requires(Right.EDIT_SETTINGS)
 def save() -> ResponseReturnValue:
     """Store the settings, or show the form again with what has to change and everything typed."""
-    session, form = db_session(), posted_form()
-    version = request.form.get("version", type=int)
+    form = posted_form()
+    choices = [clash(name, form.saved, form.draft) for name in SETTINGS_FIELDS if f"take-{name}" in request.form]
     try:
         saved = save_settings(
-            session,
+            db_session(),
             form.flat(),
             current_actor(),
             clear=form.clearing,
-            version=version,
+            version=request.form.get("version", type=int),
             script_dirs=current_site().config.script_dirs,
         )
     except InvalidInput as e:
         put_errors(form, e.errors)
-    except Conflict as e:
-        form.form_errors.append(str(e))
+    except Conflict:
+        choices = clashes(request.form.get("seen", ""), form.saved, form.draft)
+        return settings_page(form, choices=choices, saving=last_saving(db_session())), 422
     else:
-        flash("Saved.")
-        for warning in saved.warnings:
-            flash(warning, "warning")
-        return redirect(url_for(".edit"))
-    return settings_page(form), 422
+        return _saved(saved)
+    return settings_page(form, choices=choices, saving=last_saving(db_session())), 422
+
+
+def _saved(saved: SavedSettings) -> ResponseReturnValue:
+    flash("Saved.")
+    for warning in saved.warnings:
+        flash(warning, "warning")
+    if wants_partial():  # a whole page then, so that no typed password stays in it
+        return "", 200, {"HX-Redirect": url_for(".edit")}
+    return redirect(url_for(".edit"))

@@ -1,6 +1,6 @@
 // What pages do in the browser beyond htmx. Everything hangs on data- attributes and works on swapped content too:
 //   data-copy=TEXT, data-eye=ID, data-generate=ID, data-dialog=ID (opens), data-close (closes its dialog),
-//   data-focus (takes the focus when it appears), form[data-guard] (asks before it is left with changes).
+//   data-focus (takes the focus when it appears), form[data-guard] (asks before it is left with changes; data-guard=changed: it comes with some).
 (function () {
   "use strict";
   const on = (name, act) => document.addEventListener(name, act);
@@ -152,6 +152,7 @@
 
   // focus and errors after swaps
   function settle(root) {
+    root.querySelectorAll("form[data-guard=changed]").forEach((form) => changed.add(form));
     const target = root.querySelector("[data-focus]");
     if (target) target.focus();
   }

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,12 @@ def load_settings(session: Session) -> ProvisioningSettings:
     if record is None:
         return ProvisioningSettings()
     return settings_from({**record.plain, **json.loads(record.secret), "version": record.version})
+
+
+def last_saving(session: Session) -> tuple[str, datetime | None]:
+    """Who saved the settings last, and when."""
+    record = session.get(SettingsRecord, 1, populate_existing=True)
+    return (record.saved_by, record.saved_at) if record else ("", None)
 
 
 def store_settings(session: Session, settings: ProvisioningSettings, by: str) -> ProvisioningSettings:
