@@ -1,5 +1,6 @@
 """What the worker does: the list of its duties."""
 
+from webprov.changes.rotation import rotation_duty
 from webprov.jobruns import jobs_duty
 from webprov.redelivery import pushes_duty
 from webprov.store.instance import Instance
@@ -9,4 +10,5 @@ from webprov.worker import Worker
 
 def run_worker(instance: Instance) -> None:
     """See to all duties until SystemExit."""
-    Worker(instance, [jobs_duty(instance), files_duty(instance), pushes_duty(instance)]).run()
+    duties = [jobs_duty(instance), files_duty(instance), pushes_duty(instance), rotation_duty(instance)]
+    Worker(instance, duties).run()

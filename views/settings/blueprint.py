@@ -15,6 +15,7 @@ from webprov.enums import FileState
 from webprov.fleet import state_counts
 from webprov.rights import Right
 from webprov.store.models import Device
+from webprov.store.rotation import devices_left, previous_logins
 from webprov.store.settings import SECRET_FIELDS, load_settings
 from webprov.viewpoints import look_through, viewpoints
 from webprov.whatif import what_if
@@ -52,6 +53,7 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
         "editable": current_actor().may(Right.EDIT_SETTINGS),
         "directory": site.config.provisioning_dir,
         "script_dirs": site.config.script_dirs,
+        "previous": [(login, devices_left(session, login)) for login in previous_logins(session)],
         "offered": offered,
         "find": find,
         "chosen": chosen,

@@ -15,6 +15,7 @@ from webprov.rights import Actor
 from webprov.settingsinput import TRANSPORT_FIELDS, parse_settings, parse_transport
 from webprov.store.database import bump, writing
 from webprov.store.models import PushRecord
+from webprov.store.rotation import keep_previous
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings, load_settings, store_settings
 
 
@@ -54,6 +55,7 @@ def save_settings(
     with writing(session):
         _check_version(before.version, load_settings(session))
         settings = store_settings(session, settings, by.name)
+        keep_previous(session, before, settings)
         if fields.keys() & {"s3_endpoint", "s3_bucket"}:
             session.execute(delete(PushRecord))  # another place, where nothing lies yet
         bump(session, "settings")

@@ -4,6 +4,7 @@ The order is fixed (security PH-03, PH-11): the network first, then the credenti
 only then a name is looked up. Every refusal has a reason that only webprov's own people see.
 """
 
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from secrets import token_hex
@@ -16,6 +17,7 @@ from webprov.serving.credentials import Login, Nonces, Proof
 from webprov.serving.guessing import Guesses, Kind
 from webprov.serving.sources import Source, Sources
 from webprov.store.instance import Instance
+from webprov.store.rotation import previous_logins
 from webprov.store.secrets import keyring
 from webprov.store.settings import ProvisioningSettings, load_settings
 from webprov.store.watch import CounterWatch
@@ -53,6 +55,11 @@ class Rules:
     sources: Sources
     http_login: Login
     ftp_login: Login
+    previous: tuple[tuple[str, Login, float], ...] = ()
+
+    def outgoing(self, kind: str, now: float) -> list[Login]:
+        """The sign-ins of `kind` (http, ftp) before the last change that are still good at `now` (PH-09)."""
+        return [login for of, login, until in self.previous if of == kind and now < until]
 
 
 class Gatekeeper:
@@ -79,13 +86,18 @@ class Gatekeeper:
 
     def check_http(self, source: Source, header: str, method: str, target: str, now: float) -> Reason:
         """What an HTTP request may expect: DELIVERED (go on), or why not. `header` is its Authorization, "" = none."""
-        proof = self.rules.http_login.check(header, method, target, self.nonces, now)
+        rules = self.rules
+        proof = rules.http_login.check(header, method, target, self.nonces, now)
+        if proof is Proof.WRONG and rules.previous:
+            tries = [login.check(header, method, target, self.nonces, now) for login in rules.outgoing("http", now)]
+            proof = next((found for found in tries if found is not Proof.WRONG), proof)
         return self._judge(source, proof)
 
     def check_ftp(self, source: Source, user: str, password: str) -> Reason:
         """What an FTP login may expect: DELIVERED (go on), or why not."""
-        right = self.rules.ftp_login.check_pair(user, password)
-        return self._judge(source, Proof.RIGHT if right else Proof.WRONG)
+        logins = [self.rules.ftp_login, *self.rules.outgoing("ftp", time.time())]
+        checked = [login.check_pair(user, password) for login in logins]  # each of them, whichever fits
+        return self._judge(source, Proof.RIGHT if any(checked) else Proof.WRONG)
 
     def note_unknown(self, asker: Asker, mac: str) -> None:
         """Count that an asker with right credentials, or by TFTP, asked for a file of `mac`, which is no device."""
@@ -110,9 +122,11 @@ class Gatekeeper:
     def _load(self) -> Rules:
         with self._instance.sessions() as session:
             settings = load_settings(session)
+            previous = previous_logins(session)
         return Rules(
             settings=settings,
             sources=Sources(settings.phone_networks, self._instance.config.trusted_proxies),
             http_login=Login(settings.http_user, settings.http_password),
             ftp_login=Login(settings.ftp_user, settings.ftp_password),
+            previous=tuple((old.kind, Login(old.user, old.password), old.until.timestamp()) for old in previous),
         )

@@ -16,6 +16,9 @@ from webprov.store.secrets import random_password
 
 SECRET_FIELDS = ("http_password", "ftp_password", "external_password", "s3_access_key", "s3_secret_key")
 
+PREVIOUS = "previous_logins"
+"""Where the sign-ins before the last change stand, beside the secrets (see `store.rotation`)."""
+
 
 @dataclass(frozen=True)
 class ProvisioningSettings:
@@ -115,7 +118,8 @@ def store_settings(session: Session, settings: ProvisioningSettings, by: str) ->
     settings = replace(settings, version=record.version + 1)
     values = asdict(settings)
     record.version = values.pop("version")
-    record.secret = json.dumps({name: values.pop(name) for name in SECRET_FIELDS})
+    kept = {PREVIOUS: json.loads(record.secret or "{}").get(PREVIOUS, [])}
+    record.secret = json.dumps({name: values.pop(name) for name in SECRET_FIELDS} | kept)
     record.plain = values
     record.saved_by, record.saved_at = by, utc_now()
     session.add(record)
