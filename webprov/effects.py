@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from webprov.errors import WebprovError
@@ -72,7 +72,9 @@ def affected(session: Session, site: Site, what: WhatIf) -> list[Affected]:
     """Every tenant and model that has enabled devices, those with new files first."""
     counter = _Counter(site, what)
     tenant = [Tenant.id, Tenant.name, *(getattr(Tenant, name) for name in _SERVER_FIELDS)]
-    follows = and_(Device.timezone == "", Tenant.timezone == "")
+    # no parameter: PostgreSQL must see the same expression in GROUP BY
+    empty: ColumnElement[str] = literal_column("''")
+    follows = and_(Device.timezone == empty, Tenant.timezone == empty)
     query = select(Device.model, follows, func.count(), *tenant).join(Tenant).where(Device.enabled)
     found: dict[tuple[str, str], Affected] = {}
     for key, follows_zone, count, number, name, *servers in session.execute(
