@@ -6,12 +6,12 @@ from flask_login import current_user
 
 from forms.errors import put_errors
 from forms.people import OwnPasswordForm
-from views.access import client_address, current_actor, requires, start_session
+from views.access import current_actor, requires, start_session
+from views.confirming import confirming_user
 from views.database import db_session
-from webprov.errors import InvalidInput, SignInRefused
+from webprov.errors import InvalidInput
 from webprov.people import set_password, set_theme
 from webprov.rights import Right
-from webprov.signin import check_credentials
 from webprov.store.models import User
 
 bp = Blueprint("account", __name__, url_prefix="/account")
@@ -29,7 +29,7 @@ def password() -> ResponseReturnValue:
 def save_password() -> ResponseReturnValue:
     """Change it; every other session of this person ends."""
     form = OwnPasswordForm()
-    if form.validate() and _change(form):
+    if _change(form):
         flash("Password changed. Every other session of yours has ended.")
         return redirect(url_for("dashboard.index"))
     return render_template("account/password.html", form=form), 422
@@ -48,12 +48,11 @@ def theme() -> ResponseReturnValue:
 
 def _change(form: OwnPasswordForm) -> bool:
     """Whether it was done; else the form says why not."""
-    session = db_session()
+    user = confirming_user(form)
+    if user is None:
+        return False
     try:
-        user = check_credentials(session, current_user.name, form.own_password.data, client_address())
-        set_password(session, current_actor(), user, form.password.data)
-    except SignInRefused as e:
-        put_errors(form, {"own_password": str(e)})
+        set_password(db_session(), current_actor(), user, form.password.data)
     except InvalidInput as e:
         put_errors(form, e.errors)
     else:

@@ -2,19 +2,16 @@
 
 from flask import Blueprint, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
-from forms.errors import put_errors
 from forms.people import ConfirmedForm
-from views.access import chosen_tenant, client_address, current_actor, requires
+from views.access import chosen_tenant, current_actor, requires
+from views.confirming import confirming_user
 from views.database import db_session
 from views.site import current_site
 from webprov.audit import record_change
-from webprov.errors import SignInRefused
 from webprov.phones.phonemodel import PhoneModel
 from webprov.pointing import credentials, pointings
 from webprov.rights import Right
-from webprov.signin import check_credentials
 from webprov.store.database import writing
 
 bp = Blueprint("phones", __name__, url_prefix="/phones")
@@ -34,12 +31,7 @@ def index() -> ResponseReturnValue:
 def reveal() -> ResponseReturnValue:
     """The same with the passwords, against one's own password; recorded, and gone after a minute (UI-12)."""
     form = ConfirmedForm()
-    try:
-        if not form.validate():
-            return _page(form, asks=True), 422
-        check_credentials(db_session(), current_user.name, form.own_password.data, client_address())
-    except SignInRefused as e:
-        put_errors(form, {"own_password": str(e)})
+    if not confirming_user(form):
         return _page(form, asks=True), 422
     with writing(db_session()):
         record_change(db_session(), current_actor(), "reveal", "settings", "Credentials of phones")

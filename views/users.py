@@ -9,12 +9,12 @@ from flask_login import current_user
 
 from forms.errors import put_errors
 from forms.people import ROLE_LABELS, ConfirmedForm, NewUserForm, PasswordForm, RoleForm
-from views.access import client_address, current_actor, requires, start_session, visible_tenants
+from views.access import current_actor, requires, start_session, visible_tenants
+from views.confirming import confirming_user
 from views.database import db_session
-from webprov.errors import InvalidInput, InvalidValue, SignInRefused
+from webprov.errors import InvalidInput, InvalidValue
 from webprov.people import change_role, create_user, list_users, set_disabled, set_password
 from webprov.rights import Right
-from webprov.signin import check_credentials
 from webprov.store.models import User
 
 bp = Blueprint("users", __name__, url_prefix="/users")
@@ -97,13 +97,10 @@ def save_state(user_id: int) -> ResponseReturnValue:
 
 def _confirmed(form: Any, deed: Callable[[], Any]) -> bool:
     """Do `deed` if the form is complete and the person's own password fits; else the form says why not."""
-    if not form.validate():
+    if not confirming_user(form):
         return False
     try:
-        check_credentials(db_session(), current_user.name, form.own_password.data, client_address())
         deed()
-    except SignInRefused as e:
-        put_errors(form, {"own_password": str(e)})
     except InvalidInput as e:
         put_errors(form, e.errors)
     except InvalidValue as e:

@@ -6,20 +6,17 @@ from dataclasses import dataclass
 
 from flask import Response, abort, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
-from forms.errors import put_errors
 from forms.people import ConfirmedForm
-from views.access import client_address, current_actor, requires
+from views.access import current_actor, requires
+from views.confirming import confirming_user
 from views.database import db_session
 from views.devices.blueprint import bp, device_page, the_device
 from views.site import current_site
 from webprov.audit import record_change
 from webprov.delivered import delivery_of
-from webprov.errors import SignInRefused
 from webprov.previews import DiffKind, DiffRow, Preview, preview_device
 from webprov.rights import Right
-from webprov.signin import check_credentials
 from webprov.store.database import writing
 from webprov.store.devicedata import read_device
 from webprov.store.models import Device
@@ -47,12 +44,7 @@ def preview(mac: str) -> ResponseReturnValue:
 def reveal(mac: str) -> ResponseReturnValue:
     """The same with its secrets, against the person's own password; once, recorded, and gone after a minute."""
     device, form = the_device(mac), ConfirmedForm()
-    try:
-        if not form.validate():
-            return _page(device, form), 422
-        check_credentials(db_session(), current_user.name, form.own_password.data, client_address())
-    except SignInRefused as e:
-        put_errors(form, {"own_password": str(e)})
+    if not confirming_user(form):
         return _page(device, form), 422
     _record(device, "reveal secrets", request.args.get("file", ""))
     session["revealed"] = {"mac": device.mac, "until": int(time.time()) + REVEALED_SECONDS}

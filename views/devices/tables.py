@@ -4,12 +4,11 @@ from collections.abc import Iterable
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
-from forms.errors import put_errors
 from forms.people import ConfirmedForm
-from views.access import client_address, current_actor, requires
+from views.access import current_actor, requires
+from views.confirming import confirming_user
 from views.database import db_session
 from views.devices.blueprint import bp
 from views.site import current_site
@@ -17,9 +16,8 @@ from webprov.audit import record_change
 from webprov.csvtable import CsvRefused, write_csv
 from webprov.deviceexport import export_devices
 from webprov.deviceimport import ImportResult, import_devices
-from webprov.errors import Conflict, SignInRefused
+from webprov.errors import Conflict
 from webprov.rights import Right
-from webprov.signin import check_credentials
 from webprov.store.database import writing
 
 MAX_UPLOAD_BYTES = 20 * 1024 * 1024
@@ -93,12 +91,7 @@ def export() -> ResponseReturnValue:
 def export_secrets() -> ResponseReturnValue:
     """The same with secrets, against the person's own password; recorded."""
     form = ConfirmedForm()
-    try:
-        if not form.validate():
-            return render_template("devices/export.html", form=form), 422
-        check_credentials(db_session(), current_user.name, form.own_password.data, client_address())
-    except SignInRefused as e:
-        put_errors(form, {"own_password": str(e)})
+    if not confirming_user(form):
         return render_template("devices/export.html", form=form), 422
     with writing(db_session()):
         record_change(db_session(), current_actor(), "export secrets", "devices", "all devices")
