@@ -14,13 +14,15 @@ ROLE_LABELS = {
 }
 
 
+NOT_CONFIRMED = "Enter your own password, so that nobody else does this in your name."
+
+
 def _new_password(label: str) -> PasswordField:
     return PasswordField(label, [InputRequired("Enter a password.")], render_kw={"autocomplete": "new-password"})
 
 
 def _own_password(label: str = "Your password") -> PasswordField:
-    needed = InputRequired("Enter your own password, so that nobody else does this in your name.")
-    return PasswordField(label, [needed], render_kw={"autocomplete": "current-password"})
+    return PasswordField(label, [InputRequired(NOT_CONFIRMED)], render_kw={"autocomplete": "current-password"})
 
 
 class SignInForm(FlaskForm):

@@ -13,6 +13,9 @@ from webprov.phones.timezones import timezone_names
 from webprov.settingsinput import AVAILABLE_PROTOCOLS, SETTINGS_FIELDS, draft_settings
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
+CONFIRMED_FIELDS = ("s3_endpoint", "s3_access_key", "s3_secret_key", "script_path")
+"""Whoever changes these types their own password: they decide where passwords go and what runs here (UI-12)."""
+
 _HOST = {"autocomplete": "off", "spellcheck": "false"}
 _PROTOCOLS = [SelectChoice(protocol.value, protocol.upper()) for protocol in Protocol]
 _WEB = [SelectChoice(protocol.value, protocol.upper()) for protocol in (Protocol.HTTPS, Protocol.HTTP)]
@@ -70,6 +73,7 @@ class ProvisioningSettingsForm(FlaskForm):
     s3_region = StringField("Region", render_kw=_HOST)
     s3_prefix = StringField("Key prefix", render_kw=_HOST)
     script_path = StringField("Script path", render_kw=_HOST)
+    own_password = PasswordField("Your password", render_kw={"autocomplete": "current-password"})
 
     def __init__(self, formdata: Mapping[str, str] | None = None, *, saved: ProvisioningSettings) -> None:
         """The saved settings, with what `formdata` (of a request) has typed in. `clearing` are the secrets whose Clear
@@ -126,6 +130,11 @@ class ProvisioningSettingsForm(FlaskForm):
             for name in SETTINGS_FIELDS
             if name in draft.unreadable or getattr(draft.settings, name) != getattr(self.saved, name)
         ]
+
+    @property
+    def needs_own_password(self) -> bool:
+        """Whether saving asks for the password of the person who does it."""
+        return not {*CONFIRMED_FIELDS}.isdisjoint(self.changed)
 
     def show_errors(self) -> None:
         """Put the domain's sentences at their fields while people type: not at one that is empty as it was, for

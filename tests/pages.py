@@ -29,7 +29,7 @@ def error_at(answer: TestResponse, field: str) -> str:
 def post_settings(
     client: FlaskClient, path: str = "/settings/", headers: dict[str, str] | None = None, **changes: str | None
 ) -> TestResponse:
-    """Post the form of Provisioning Settings as a browser would, with `changes` typed in.
+    """Post the form of Provisioning Settings as a browser would, with `changes` and one's own password typed in.
 
     None leaves a field out, as an unticked box is.
     """
@@ -48,5 +48,5 @@ def post_settings(
     for name, body in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.S):
         chosen = re.search(r'<option selected value="([^"]+)"', body)
         data[name] = chosen[1] if chosen else ""
-    data |= changes
+    data |= {"own_password": PASSWORD, **changes}
     return client.post(path, data={k: v for k, v in data.items() if v is not None}, headers=headers)

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
+from tests.pages import error_at, token
 from tests.pages import post_settings as post
-from tests.pages import token
 from tests.storage import ACCESS_KEY, SECRET_KEY
 from webprov.enums import Role
 from webprov.store.settings import load_settings
@@ -172,6 +172,27 @@ def test_save_with_storage_that_fails_says_why_keeps_the_form_and_stores_nothing
     assert 'value="ntp.example"' in answer.text
     assert 'value="no-such-bucket"' in answer.text
     assert SECRET_KEY not in answer.text
+
+
+def test_keys_and_script_ask_for_ones_own_password(admin, session, storage):
+    missing = post(admin, **storage.settings(own_password=""))
+    wrong = post(admin, **storage.settings(own_password="not mine"))
+    script = post(admin, mode="external", external_server="dms.example", script_path="/x/push.sh", own_password="")
+    other = post(admin, ntp_server="ntp.example", own_password="")
+
+    session.rollback()
+    assert "Enter your own password" in error_at(missing, "own_password")
+    assert "do not fit" in error_at(wrong, "own_password")
+    assert "Enter your own password" in error_at(script, "own_password")
+    assert other.status_code == 302
+    assert load_settings(session).s3_bucket == ""
+
+
+def test_the_own_password_is_asked_for_only_where_it_is_needed(admin):
+    plain = post(admin, "/settings/fields", {"HX-Request": "true"}, ntp_server="ntp.example").text
+    keys = post(admin, "/settings/fields", {"HX-Request": "true"}, mode="external", s3_secret_key="typed").text
+
+    assert [bool(re.search(r'id="settings-confirm" hidden', page)) for page in (plain, keys)] == [True, False]
 
 
 def test_another_endpoint_asks_for_the_keys_again(admin, session, storage, faults):

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from forms.errors import put_errors
 from forms.settings import ProvisioningSettingsForm
 from views.access import current_actor, requires
+from views.confirming import own_password_fits
 from views.database import db_session
 from views.partials import wants_partial
 from views.settings.blueprint import bp, posted_form, settings_page
@@ -30,6 +31,8 @@ def edit() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Store the settings, or show the form again with what has to change and everything typed."""
     form = posted_form()
+    if form.needs_own_password and not form.draft.errors and not own_password_fits(form):
+        return settings_page(form), 422
     choices = [clash(name, form.saved, form.draft) for name in SETTINGS_FIELDS if f"take-{name}" in request.form]
     try:
         saved = save_settings(
