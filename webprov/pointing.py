@@ -12,7 +12,7 @@ _SHARED_LOGIN = ("", "")  # not the own credentials of any device
 
 @dataclass(frozen=True)
 class Credentials:
-    """A user and password that phones sign in with; `label` says which: "HTTP", "External DMS"."""
+    """A user and password that phones sign in with; `label` says which: "HTTP", "DMS"."""
 
     label: str
     user: str

@@ -57,7 +57,7 @@ def test_credentials_are_named_once_each():
     found = credentials(LOCAL, [model("a"), model("b"), model("c", protocol=Protocol.FTP)])
 
     assert [(one.label, one.user) for one in found] == [("HTTP", "phones"), ("FTP", "phones-ftp")]
-    assert [one.label for one in credentials(EXTERNAL, [model("a"), model("b")])] == ["External DMS"]
+    assert [one.label for one in credentials(EXTERNAL, [model("a"), model("b")])] == ["DMS"]
 
 
 def test_addresses_hold_no_password():

@@ -94,7 +94,7 @@ def server_layer(
 def shared_server_layer(settings: ProvisioningSettings, model: PhoneModel) -> LayerValues:
     """The server variables that are the same for all devices of a family: of `model` only the segment counts."""
     segment = model_segment(model.key) if settings.mode is ProvisioningMode.EXTERNAL else ""
-    delivery = _delivery(settings, Sourced(settings.default_protocol, "Default Protocol"), segment, ("", ""))
+    delivery = _delivery(settings, Sourced(settings.default_protocol, "Default protocol"), segment, ("", ""))
     variables = {**sip_variables(settings, TenantData(0, "")), **provisioning_variables(delivery)}
     return _layer({**variables, **_parts(variables, delivery)}, delivery)
 
@@ -118,22 +118,22 @@ def sip_variables(settings: ProvisioningSettings, tenant: TenantData) -> dict[st
         return first_of(of_tenant, Sourced(getattr(settings, field, ""), label), fallback)
 
     registrar = chosen("registrar", "Registrar", server)
-    backup = chosen("backup_registrar", "Backup Registrar", Sourced("", "Backup Registrar"))
+    backup = chosen("backup_registrar", "Backup registrar", Sourced("", "Backup registrar"))
     return {
         "REG_SERVER": registrar,
         "SERVER": Sourced(registrar.value, "= REG_SERVER"),
         "REG_SERVER_BACKUP": backup,
-        "PROXY_SERVER": chosen("sip_proxy", "SIP Proxy", Sourced(registrar.value, "= REG_SERVER")),
+        "PROXY_SERVER": chosen("sip_proxy", "SIP proxy", Sourced(registrar.value, "= REG_SERVER")),
         "PROXY_SERVER_BACKUP": chosen(
-            "backup_sip_proxy", "Backup SIP Proxy", Sourced(backup.value, "= REG_SERVER_BACKUP")
+            "backup_sip_proxy", "Backup SIP proxy", Sourced(backup.value, "= REG_SERVER_BACKUP")
         ),
-        "NTP_SERVER": chosen("ntp_server", "NTP Server", server),
+        "NTP_SERVER": chosen("ntp_server", "NTP server", server),
     }
 
 
 def delivery_of(settings: ProvisioningSettings, model: PhoneModel, own: tuple[str, str]) -> Delivery:
     """How a device of `model` downloads. A model's own protocol counts in Local mode only."""
-    protocol = Sourced(settings.default_protocol, "Default Protocol")
+    protocol = Sourced(settings.default_protocol, "Default protocol")
     if model.protocol is not None:
         protocol = Sourced(model.protocol, f"Protocol of {model.label}")
     return _delivery(settings, protocol, model_segment(model.key), own)
@@ -147,7 +147,7 @@ def _delivery(settings: ProvisioningSettings, protocol: Sourced, segment: str, o
 
 def provisioning_variables(delivery: Delivery) -> dict[str, Sourced]:
     """Provisioning server, protocol, paths, credentials and the URLs made of them."""
-    path_source = "Provisioning Path / PROV_MODEL_SEGMENT" if delivery.segment.value else delivery.shared_path.source
+    path_source = "DMS path / PROV_MODEL_SEGMENT" if delivery.segment.value else delivery.shared_path.source
     return {
         "PROV_SERVER": delivery.server,
         "PROV_MODEL_SEGMENT": delivery.segment,
@@ -231,16 +231,16 @@ def _local(settings: ProvisioningSettings, protocol: Sourced, own: tuple[str, st
 
 def _external(settings: ProvisioningSettings, segment: str) -> Delivery:
     protocol = settings.external_protocol
-    server = Sourced(settings.external_server, "External DMS Server")
-    firmware = first_of(Sourced(settings.firmware_server, "Firmware Server"), Sourced(server.value, "= PROV_SERVER"))
-    dms = _login(settings.external_user, settings.external_password, "External DMS", ("", ""))
+    server = Sourced(settings.external_server, "DMS server")
+    firmware = first_of(Sourced(settings.firmware_server, "Firmware server"), Sourced(server.value, "= PROV_SERVER"))
+    dms = _login(settings.external_user, settings.external_password, "DMS", ("", ""))
     return Delivery(
-        protocol=Sourced(protocol.value, "External Protocol"),
+        protocol=Sourced(protocol.value, "DMS protocol"),
         server=server,
         port=_unusual(host_of(settings.external_server).port, protocol),
         firmware_server=firmware,
         firmware_port=_unusual(host_of(firmware.value).port, protocol),
-        shared_path=Sourced(settings.external_path.rstrip("/"), "Provisioning Path"),
+        shared_path=Sourced(settings.external_path.rstrip("/"), "DMS path"),
         segment=Sourced(segment, "key of the model"),
         login=dms,
         http=dms,

@@ -62,7 +62,7 @@ def test_what_is_typed_shows_in_panel_and_bar(admin, devices, session):
 
     answer = draft(admin, sip_proxy="sbc.example", ntp_server="ntp.example")
 
-    assert row(answer, "PROXY_SERVER") == (True, "SIP Proxy", f"sbc.example was {server}")
+    assert row(answer, "PROXY_SERVER") == (True, "SIP proxy", f"sbc.example was {server}")
     assert "Not saved yet" in answer.text
     assert state(answer).startswith("2 unsaved changes")
     assert load_settings(session).sip_proxy == ""

@@ -243,7 +243,7 @@ def test_explaining_and_rendering_never_disagree() -> None:
         ("SERVER", "= REG_SERVER"),
         ("PROXY_SERVER", "= REG_SERVER"),
         ("FIRMWARE_SERVER", "= PROV_SERVER"),
-        ("PROTO", "Default Protocol"),
+        ("PROTO", "Default protocol"),
         ("PROV_USER", "HTTP user"),
         ("DEFAULT_PARKEXT", "tenant acme"),
         ("COLOUR", "global variable"),
