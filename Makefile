@@ -9,7 +9,7 @@ run: $(VENV)/run.stamp
 	@exec $(BIN)/webprov serve
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 demo: export WEBPROV_INSTANCE := demo
 demo: $(VENV)/run.stamp
