@@ -31,6 +31,9 @@ class Config:
     retry_interval_seconds: int
     lockout_window_seconds: int
     lockout_time_seconds: int
+    fetches_kept_days: int
+    fetches_kept_records: int
+    upload_limit_bytes: int
     log_level: str
     log_format: str
 
@@ -80,6 +83,9 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         retry_interval_seconds=read.number("RETRY_INTERVAL", 60),
         lockout_window_seconds=read.number("LOCKOUT_WINDOW", 600),
         lockout_time_seconds=read.number("LOCKOUT_TIME", 900),
+        fetches_kept_days=read.number("FETCHES_KEPT_DAYS", 90),
+        fetches_kept_records=read.number("FETCHES_KEPT_RECORDS", 500_000),
+        upload_limit_bytes=read.number("UPLOAD_LIMIT_MIB", 1_024) * 1024 * 1024,
         log_level=read.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
     )

@@ -1,6 +1,7 @@
 """What the worker does: the list of its duties."""
 
 from webprov.changes.rotation import rotation_duty
+from webprov.fetchkeeping import fetches_duty
 from webprov.jobruns import jobs_duty
 from webprov.redelivery import pushes_duty
 from webprov.store.instance import Instance
@@ -10,5 +11,11 @@ from webprov.worker import Worker
 
 def run_worker(instance: Instance) -> None:
     """See to all duties until SystemExit."""
-    duties = [jobs_duty(instance), files_duty(instance), pushes_duty(instance), rotation_duty(instance)]
+    duties = [
+        jobs_duty(instance),
+        files_duty(instance),
+        pushes_duty(instance),
+        rotation_duty(instance),
+        fetches_duty(instance),
+    ]
     Worker(instance, duties).run()

@@ -9,7 +9,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from webprov.mac import find_mac
-from webprov.serving.fetchlog import Fetch, FetchLog
+from webprov.serving.fetch import Fetch
+from webprov.serving.fetchlog import FetchLog
 from webprov.serving.gatekeeper import Asker, Gatekeeper, Reason
 from webprov.serving.guessing import Guesses
 from webprov.serving.index import FileIndex, ServedFile

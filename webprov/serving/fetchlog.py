@@ -4,41 +4,24 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Dialect, bindparam, delete, func, insert, select, update
+from sqlalchemy import Dialect, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from webprov.enums import Protocol
 from webprov.mac import find_mac
 from webprov.serving.batches import Batches
+from webprov.serving.fetch import Fetch
+from webprov.serving.strangers import count_days, note_strangers
 from webprov.store.database import BulkStatement, time_value, writing
 from webprov.store.instance import Instance
 from webprov.store.models import Device, FetchRecord, KnownSource
 from webprov.texts import safe_text
 
-_KEPT = 500_000
-_PRUNE_SECONDS = 600
 _KNOWN_AGAIN_SECONDS = 600
+_KNOWN_MOST = 50_000
 _CHUNK = 500
 _LONGEST = 250
-
-
-class Fetch(NamedTuple):
-    """One request and how it ended. `mac` and `revision` are those of the file's device, if it has one."""
-
-    at: float  # seconds since the epoch
-    protocol: Protocol
-    address: str
-    source: str
-    user_agent: str
-    path: str
-    status: int
-    reason: str
-    size: int
-    mac: str = ""
-    revision: int = 0
-    delivered: bool = False  # the phone now has the content: sent whole, or unchanged
 
 
 class FetchLog:
@@ -47,7 +30,6 @@ class FetchLog:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._known: dict[str, float] = {}
-        self._next_prune = 0.0
         self._bulk = _Statements(instance.engine.dialect)
         self._batches = Batches[Fetch]("Fetches", self._write, pause_seconds=1)
         self.add = self._batches.add
@@ -70,24 +52,20 @@ class FetchLog:
             changed = [self._bulk.device_row(fetch, ids[mac]) for mac, fetch in last.items()]
             self._bulk.update_device.execute(session.connection(), changed)
             self._update_sources(session, {fetch.source for fetch in last.values()})
-            self._prune(session)
+            count_days(session, batch)
+            note_strangers(
+                session, [(mac, one) for mac, one in zip(macs, batch, strict=True) if mac and mac not in ids]
+            )
 
     def _update_sources(self, session: Session, sources: Iterable[str]) -> None:
         """Remember from where known devices fetch; the same source again only after ten minutes."""
         now = time.monotonic()
+        if len(self._known) > _KNOWN_MOST:
+            self._known = {one: at for one, at in self._known.items() if now - at < _KNOWN_AGAIN_SECONDS}
         for source in sources:
             if now - self._known.get(source, -_KNOWN_AGAIN_SECONDS) >= _KNOWN_AGAIN_SECONDS:
                 session.merge(KnownSource(source=source, seen_at=datetime.now(UTC)))
                 self._known[source] = now
-
-    def _prune(self, session: Session) -> None:
-        """Keep the newest half million records."""
-        if time.monotonic() < self._next_prune:
-            return
-        self._next_prune = time.monotonic() + _PRUNE_SECONDS
-        newest = session.scalar(select(func.max(FetchRecord.id))) or 0
-        session.execute(delete(FetchRecord).where(FetchRecord.id <= newest - _KEPT))
-        self._known = {source: at for source, at in self._known.items() if time.monotonic() - at < _KNOWN_AGAIN_SECONDS}
 
 
 _ROW = ("at", "protocol", "address", "user_agent", "path", "mac", "device_id", "status", "reason", "size", "revision")

@@ -298,14 +298,15 @@ class FetchRecord(Base):
     """One request of a phone, with the decision and its reason code (spec 8)."""
 
     __tablename__ = "fetches"
+    __table_args__ = tuple(Index(f"ix_fetches_{name}_at", name, "at") for name in ("mac", "device_id", "address"))
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
     protocol: Mapped[str]
     address: Mapped[str]
     user_agent: Mapped[str] = mapped_column(default="")
     path: Mapped[str]
-    mac: Mapped[str] = mapped_column(default="", index=True)
-    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"), index=True)
+    mac: Mapped[str] = mapped_column(default="")
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"))
     status: Mapped[int]
     reason: Mapped[str] = mapped_column(default="")
     size: Mapped[int] = mapped_column(default=0)
