@@ -48,6 +48,11 @@ class Config:
         return self.instance / "provisioning"
 
     @property
+    def uploads_dir(self) -> Path:
+        """What phones sent, by MAC."""
+        return self.instance / "uploads"
+
+    @property
     def user_provisioning_dir(self) -> Path:
         """Overrides of models and templates, those of a tenant below its name."""
         return self.instance / "user_provisioning"

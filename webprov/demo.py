@@ -19,7 +19,7 @@ from webprov.enums import Role
 from webprov.people import create_user, find_user
 from webprov.provisioning import provision_devices
 from webprov.rights import CONSOLE
-from webprov.serving.gatekeeper import Reason
+from webprov.serving.askers import Reason
 from webprov.site import SiteLoader
 from webprov.store.database import writing
 from webprov.store.models import Device, FetchRecord, utc_now

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, extract, func, select
 from sqlalchemy.orm import Session
 
-from webprov.serving.gatekeeper import Reason
+from webprov.serving.askers import Reason
 from webprov.store.models import Device, FetchRecord
 
 HOURS = 24

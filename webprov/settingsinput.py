@@ -78,6 +78,10 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "s3_prefix": check_prefix,
     "script_path": check_script_path,
     "phone_networks": check_networks,
+    "exempt_networks": check_networks,
+    "device_credentials": check_on_off,
+    "client_certificates": lambda text: check_choice(text, ("off", "optional", "required")),
+    "uploads_enabled": check_on_off,
 }
 SETTINGS_FIELDS = tuple(_CHECKS)
 """The fields that can be set, by their contract names, in the order of the page."""

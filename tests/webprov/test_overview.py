@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from webprov.overview import HOURS, fetches_by_hour, strangers
-from webprov.serving.gatekeeper import Reason
+from webprov.serving.askers import Reason
 from webprov.store.models import Device, FetchRecord, Tenant
 
 NOW = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)

@@ -97,6 +97,15 @@ class Login:
         return Proof.RIGHT if nonces.fresh(fields["nonce"], now) else Proof.STALE
 
 
+def user_of(header: str) -> str:
+    """The user that an Authorization header names; "" where it names none."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "digest":
+        fields = parse_digest(rest)
+        return fields["username"].encode("latin-1", "replace").decode("utf-8", "replace") if fields else ""
+    return _decode_basic(rest).partition(b":")[0].decode("utf-8", "replace") if scheme.lower() == "basic" else ""
+
+
 def challenges(nonces: Nonces, now: float, *, stale: bool) -> list[tuple[str, str]]:
     """The two WWW-Authenticate headers of a 401, Digest first."""
     digest = f'Digest realm="{REALM}", qop="auth", algorithm=MD5, nonce="{nonces.make(now)}"'

@@ -34,15 +34,18 @@ _LONGEST = 16  # repeated lockouts grow up to this many times the first
 
 
 class Kind(StrEnum):
-    """What is guessed. Forged TFTP requests count apart: they must not lock anybody out elsewhere (security TF-06)."""
+    """What is guessed. Forged TFTP requests count apart: they must not lock anybody out elsewhere (security TF-06).
+    ACCOUNT counts the wrong passwords for one device's own user, over all sources (PH-04)."""
 
     CREDENTIALS = "credentials"
+    ACCOUNT = "account"
     NAMES = "names"
     TFTP_NAMES = "tftp-names"
 
 
-LIMITS = {Kind.CREDENTIALS: 20, Kind.NAMES: 10, Kind.TFTP_NAMES: 10}
+LIMITS = {Kind.CREDENTIALS: 20, Kind.ACCOUNT: 20, Kind.NAMES: 10, Kind.TFTP_NAMES: 10}
 KNOWN_SOURCE_FACTOR = 10
+_PASSWORDS = (Kind.CREDENTIALS, Kind.ACCOUNT)
 
 
 class Guess(NamedTuple):
@@ -86,7 +89,7 @@ class Guesses:
     def note(self, source: str, kind: Kind, what: str) -> None:
         """Count one wrong try. It is written at once; the caller waits for that (some ms) where it may be the last."""
         self._batches.add(Guess(source, kind, what, time.monotonic()))
-        if kind is Kind.CREDENTIALS or (source, kind) in self._near:
+        if kind in _PASSWORDS or (source, kind) in self._near:
             self._batches.settle(_SETTLE_SECONDS)
         else:
             self._batches.hurry()
@@ -165,7 +168,7 @@ def release(session: Session, source: str) -> None:
 
 def lockout_seconds(config: Config, kind: Kind, times: int) -> int:
     """How long a source is out that has been so `times` times lately: guessing names takes longer each time (PH-01)."""
-    growth = 1 if kind is Kind.CREDENTIALS else min(2**times, _LONGEST)
+    growth = 1 if kind in _PASSWORDS else min(2**times, _LONGEST)
     return config.lockout_time_seconds * growth
 
 
@@ -197,5 +200,5 @@ def _limit(session: Session, source: str, kind: Kind) -> int:
 
 def _known_macs(session: Session, batch: Iterable[Guess]) -> set[str]:
     """Which of the MACs guessed are of devices, so that their missing optional files do not count."""
-    macs = {guess.what for guess in batch if guess.kind is not Kind.CREDENTIALS}
+    macs = {guess.what for guess in batch if guess.kind not in _PASSWORDS}
     return set(session.scalars(select(Device.mac).where(Device.mac.in_(macs)))) if macs else set()

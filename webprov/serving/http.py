@@ -10,9 +10,10 @@ from typing import Any
 
 from webprov.enums import Protocol
 from webprov.mac import find_mac
+from webprov.serving.askers import Asker, Reason
+from webprov.serving.clientcertificates import ClientCertificate, from_proxy, from_tls
 from webprov.serving.credentials import challenges
 from webprov.serving.fetching import Condition, FetchedFile, Fetching
-from webprov.serving.gatekeeper import Asker, Reason
 
 Headers = list[tuple[str, str]]
 StartResponse = Callable[[str, Headers], Any]
@@ -36,9 +37,9 @@ class PhoneApp:
         return [] if method == "HEAD" or not body else [body]
 
     def _answer(self, environ: dict[str, Any], method: str) -> tuple[str, Headers, bytes]:
-        rules = self._gatekeeper.rules
-        peer = environ["REMOTE_ADDR"]
-        source = rules.sources.source(rules.sources.behind(peer, environ.get("HTTP_X_FORWARDED_FOR", "")))
+        source = self._gatekeeper.source(
+            self._protocol, environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR", "")
+        )
         asker = Asker(self._protocol, source, _as_text(environ.get("HTTP_USER_AGENT", "")))
         name = _as_text(environ["PATH_INFO"])
         if not source.allowed:
@@ -51,13 +52,25 @@ class PhoneApp:
             self._note_outside(name, asker)
             return _not_found()
         now = time.time()
-        reason = self._gatekeeper.check_http(
-            source, environ.get("HTTP_AUTHORIZATION", ""), method, environ["REQUEST_URI"], now
+        verdict = self._gatekeeper.check_http(
+            source,
+            environ.get("HTTP_AUTHORIZATION", ""),
+            method,
+            environ["REQUEST_URI"],
+            now,
+            self._certificate(environ),
         )
-        if reason is not Reason.DELIVERED:
-            self._fetching.refuse(name, asker, 401, reason)
-            return self._unauthorized(now, stale=reason is Reason.STALE_NONCE)
-        return self._deliver(environ, name, asker, head=method == "HEAD")
+        if not verdict.passed:
+            self._fetching.refuse(name, asker, 401, verdict.reason)
+            return self._unauthorized(now, stale=verdict.reason is Reason.STALE_NONCE)
+        return self._deliver(environ, name, asker._replace(identity=verdict.identity), head=method == "HEAD")
+
+    def _certificate(self, environ: dict[str, Any]) -> ClientCertificate | None:
+        """What this connection, or the trusted proxy in front of it, verified."""
+        certificate = from_tls(environ)
+        if "HTTP_X_FORWARDED_PROTO" in environ and self._gatekeeper.is_proxy(environ["REMOTE_ADDR"]):
+            return from_proxy(environ) or certificate
+        return certificate
 
     def _deliver(self, environ: dict[str, Any], name: str, asker: Asker, *, head: bool) -> tuple[str, Headers, bytes]:
         condition = Condition(environ.get("HTTP_IF_NONE_MATCH", ""), environ.get("HTTP_IF_MODIFIED_SINCE", ""))

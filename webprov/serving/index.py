@@ -6,18 +6,21 @@ commit (give or take the few milliseconds of CounterWatch), with ten devices or 
 """
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webprov.delivery.mediatypes import content_type
-from webprov.store.models import Counter, Device, RenderedFileRecord
+from webprov.serving.sources import Network, parse_networks
+from webprov.store.models import Counter, Device, RenderedFileRecord, Tenant
 from webprov.store.watch import CounterWatch
 
 log = logging.getLogger(__name__)
@@ -25,17 +28,47 @@ log = logging.getLogger(__name__)
 _REST_FACTOR = 10
 
 
+class ServedDevice(NamedTuple):
+    """What serving needs to know of a device. `shared`, `uploads`: names by key, one a line; `own_only`: it has used
+    its own credentials, so shared ones no longer open its files (PH-08)."""
+
+    id: int
+    mac: str
+    tenant: str
+    networks: tuple[Network, ...]
+    enabled: bool
+    own_only: bool
+    model: str
+    revision: int
+    shared: str
+    uploads: str
+
+    def needs(self, key: str) -> bool:
+        """Whether `key` is one of the shared files of its model."""
+        return key in self.shared.split("\n")
+
+    def may_upload(self, key: str) -> bool:
+        """Whether its model says that it sends a file of this name."""
+        return key in self.uploads.split("\n")
+
+
 class ServedFile(NamedTuple):
-    """One file as phones may have it. `disk_path` is relative to the provisioning directory."""
+    """One file that provisioning made. `disk_path` is relative to the provisioning directory, `key` that path without
+    regard to case; `owner`: what made a shared file; `device`: None for a shared file."""
 
     disk_path: str
+    key: str
     sha256: str
     size: int
     last_modified: str  # HTTP date
     content_type: str
-    device_id: int | None  # None: a shared file
-    mac: str
-    revision: int
+    owner: str
+    device: ServedDevice | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether phones get it at all: those of disabled devices they do not."""
+        return self.device is None or self.device.enabled
 
 
 class FileIndex:
@@ -45,7 +78,11 @@ class FileIndex:
         self._engine = engine
         self._watch = watch
         self._files: Mapping[str, ServedFile] = {}
-        self._macs: frozenset[str] = frozenset()
+        self._devices: Mapping[int, ServedDevice] = {}
+        self._by_mac: Mapping[str, ServedDevice] = {}
+        self._segments: frozenset[str] = frozenset()
+        self._networks: Mapping[str, tuple[Network, ...]] = {}
+        self._sharing: frozenset[str] = frozenset()
         self._count = -1
         self._behind = threading.Event()
         self._closing = threading.Event()
@@ -54,19 +91,40 @@ class FileIndex:
         self._thread.start()
 
     def find(self, name: str) -> ServedFile | None:
-        """The file called `name` (below `provisioning/`), or None: not known, or its device is disabled."""
+        """The file called `name` (below `provisioning/`) if provisioning made one; it need not be open to phones."""
         key = name.casefold()
-        if self._count == self._watch.counts().get("files", 0):
+        if self._is_fresh():
             return self._files.get(key)
-        self._behind.set()
         try:
             return self._ask(key)
         except SQLAlchemyError:  # CounterWatch and _follow say so; phones go on with what is known
             return self._files.get(key)
 
+    def device(self, mac: str) -> ServedDevice | None:
+        """The device with this MAC."""
+        known = self._by_mac.get(mac)
+        return known if self._is_fresh() else self._device(_columns.mac == mac, known)
+
+    def device_with_id(self, device_id: int) -> ServedDevice | None:
+        """The device that proved itself."""
+        known = self._devices.get(device_id)
+        return known if self._is_fresh() else self._device(_columns.id == device_id, known)
+
     def knows(self, mac: str) -> bool:
-        """Whether this is the MAC of a device with files; one that is a moment old may be missing."""
-        return mac in self._macs
+        """Whether this is the MAC of a device; one that is a moment old may be missing."""
+        return mac in self._by_mac
+
+    def networks(self, tenant: str) -> tuple[Network, ...]:
+        """The networks that the tenant of this name keeps its files in; none: everywhere."""
+        return self._networks.get(tenant, ())
+
+    def shares_contacts(self, tenant: str) -> bool:
+        """Whether a device of the tenant has not used its own credentials yet, and needs the shared ones."""
+        return tenant in self._sharing
+
+    def is_segment(self, folder: str) -> bool:
+        """Whether `folder` (casefolded) is where the files of a model lie in External mode."""
+        return folder in self._segments
 
     def close(self) -> None:
         """End the thread that keeps the map fresh."""
@@ -74,14 +132,31 @@ class FileIndex:
         self._behind.set()
         self._thread.join(timeout=2)
 
+    def _is_fresh(self) -> bool:
+        if self._count == self._watch.counts().get("files", 0):
+            return True
+        self._behind.set()
+        return False
+
+    def _device(self, where: Any, known: ServedDevice | None) -> ServedDevice | None:
+        try:
+            with self._engine.connect() as connection:
+                row = connection.execute(_DEVICES.where(where)).first()
+        except SQLAlchemyError:
+            return known
+        return _served_device(row) if row is not None else None
+
     def _ask(self, key: str) -> ServedFile | None:
         folder, _, rest = key.partition("/")
         with self._engine.connect() as connection:
-            named = connection.execute(_WANTED.where(_record.c.path_key == key, _record.c.segment == "")).first()
+            named = connection.execute(_FILES.where(_record.c.path_key == key, _record.c.segment == "")).first()
             if named is None and rest:
-                rows = connection.execute(_WANTED.where(_record.c.path_key == rest, _record.c.segment != ""))
+                rows = connection.execute(_FILES.where(_record.c.path_key == rest, _record.c.segment != ""))
                 named = next((row for row in rows if row.segment.casefold() == folder), None)
-        return _served(named) if named is not None and _clean(named) else None
+            if named is None or not _clean(named):
+                return None
+            owner = connection.execute(_DEVICES.where(_columns.id == named.device_id)).first()
+        return _served(named, _served_device(owner) if owner is not None else None)
 
     def _follow(self) -> None:
         while not self._closing.is_set():
@@ -97,25 +172,32 @@ class FileIndex:
     def _load(self) -> None:
         with self._engine.connect() as connection:
             count = _files_count(connection)
-            rows = connection.execute(_WANTED).all()
-        files = {_key(row): _served(row) for row in rows if _clean(row)}
+            devices = {row.id: _served_device(row) for row in connection.execute(_DEVICES)}
+            rows = connection.execute(_FILES).all()
+        files = {_key(row): _served(row, devices.get(row.device_id)) for row in rows if _clean(row)}
         # a reader that sees the new count with the old map would be wrong; the other way round it asks the database
         self._count = -1
         self._files = files
-        self._macs = frozenset(file.mac for file in files.values())
+        self._devices = devices
+        self._by_mac = {device.mac: device for device in devices.values()}
+        self._segments = frozenset(row.segment.casefold() for row in rows if row.segment)
+        self._networks = {device.tenant: device.networks for device in devices.values()}
+        self._sharing = frozenset(device.tenant for device in devices.values() if not device.own_only)
         self._count = count
 
 
 _record: Any = RenderedFileRecord.__table__
-_device: Any = Device.__table__
-_WANTED: Select[Any] = (
-    select(
-        *(_record.c[name] for name in ("path", "path_key", "segment", "sha256", "size", "written_at")),
-        *(_device.c[name] for name in ("id", "mac", "revision")),
-    )
-    .select_from(_record.outerjoin(_device))
-    .where(_device.c.id.is_(None) | _device.c.enabled)
+_columns: Any = Device.__table__.c
+_tenant: Any = Tenant.__table__
+_FILES: Select[Any] = select(
+    *(_record.c[name] for name in ("device_id", "owner", "path", "path_key", "segment", "sha256", "size", "written_at"))
 )
+_DEVICES: Select[Any] = select(
+    *(_columns[name] for name in ("id", "mac", "enabled", "own_login_at", "model", "revision")),
+    *(_columns[name] for name in ("shared_names", "upload_names")),
+    _tenant.c.name.label("tenant"),
+    _tenant.c.networks,
+).select_from(Device.__table__.join(_tenant))
 
 
 def _files_count(connection: Connection) -> int:
@@ -132,17 +214,37 @@ def _clean(row: Row[Any]) -> bool:
     return not any(part in ("", ".", "..") or "\0" in part for part in parts)
 
 
-def _served(row: Row[Any]) -> ServedFile:
+def _served(row: Row[Any], device: ServedDevice | None) -> ServedFile:
     return ServedFile(
         disk_path=f"{row.segment}/{row.path}" if row.segment else row.path,
+        key=_key(row),
         sha256=row.sha256,
         size=row.size,
         last_modified=http_date(row.written_at),
         content_type=content_type(row.path),
-        device_id=row.id,
-        mac=row.mac or "",
-        revision=row.revision or 0,
+        owner=row.owner,
+        device=device,
     )
+
+
+def _served_device(row: Row[Any]) -> ServedDevice:
+    return ServedDevice(
+        row.id,
+        row.mac,
+        row.tenant,
+        _networks(row.networks),
+        row.enabled,
+        row.own_login_at is not None,
+        row.model,
+        row.revision,
+        sys.intern(row.shared_names),
+        row.upload_names,
+    )
+
+
+@lru_cache(maxsize=1_000)
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(parse_networks(text))
 
 
 def http_date(at: datetime) -> str:

@@ -12,20 +12,32 @@ _REMEMBERED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One address as the rules see it: `key` counts guesses (IPv6 per /64), `allowed`: phones may be there."""
+    """One address as the rules see it: `key` counts guesses (IPv6 per /64), `allowed`: phones may be there, `exempt`:
+    its guesses do not count. `ip` is None where the text is no address."""
 
     address: str
     key: str
     allowed: bool
+    exempt: bool = False
+    ip: Address | None = None
+
+    def within(self, networks: Iterable[Network]) -> bool:
+        """Whether the address is in one of `networks`."""
+        return self.ip is not None and _in(self.ip, networks)
 
 
 class Sources:
     """Reads addresses; those seen are remembered, because a fleet asks again and again from the same ones."""
 
-    def __init__(self, allowed: str, trusted_proxies: Iterable[Network]) -> None:
-        """`allowed`: networks as the settings keep them; "" allows every address."""
+    def __init__(
+        self, allowed: str, trusted_proxies: Iterable[Network], *, exempt: str = "", only: str | None = None
+    ) -> None:
+        """`allowed`: networks as the settings keep them; "" allows every address. `only` narrows that further, and ""
+        allows none then. `exempt`: networks whose guesses do not count."""
         self._everybody = not allowed.strip()
         self._allowed = tuple(parse_networks(allowed))
+        self._only = None if only is None else tuple(parse_networks(only))
+        self._exempt = tuple(parse_networks(exempt))
         self._proxies = tuple(trusted_proxies)
         self._known: dict[str, Source] = {}
 
@@ -53,14 +65,16 @@ class Sources:
     def is_proxy(self, address: str) -> bool:
         """Whether the address (text) is one of a trusted proxy."""
         parsed = _parse(address)
-        return parsed is not None and any(parsed in network for network in self._proxies)
+        return parsed is not None and _in(parsed, self._proxies)
 
     def _read(self, address: str) -> Source:
         parsed = _parse(address)
         if parsed is None:
             return Source(address, address, allowed=False)
-        allowed = self._everybody or any(parsed in network for network in self._allowed)
-        return Source(str(parsed), source_key(parsed), allowed)
+        allowed = self._everybody or _in(parsed, self._allowed)
+        if self._only is not None:
+            allowed = allowed and _in(parsed, self._only)
+        return Source(str(parsed), source_key(parsed), allowed, _in(parsed, self._exempt), parsed)
 
 
 def source_key(address: Address) -> str:
@@ -79,6 +93,10 @@ def parse_networks(text: str) -> list[Network]:
         except ValueError:
             continue
     return found
+
+
+def _in(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)
 
 
 def _parse(text: str) -> Address | None:

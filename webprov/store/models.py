@@ -49,7 +49,8 @@ class Base(DeclarativeBase):
 
 
 class Counter(Base):
-    """A version that only grows: `settings`, `variables` (global ones), `files` (what phones may fetch), `lockouts`."""
+    """A version that only grows: `settings`, `variables` (global ones), `files` (what phones may fetch), `lockouts`,
+    `logins` (the devices' own)."""
 
     __tablename__ = "counters"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -123,6 +124,7 @@ class Tenant(Base):
     sip_proxy: Mapped[str] = mapped_column(default="")
     backup_sip_proxy: Mapped[str] = mapped_column(default="")
     ntp_server: Mapped[str] = mapped_column(default="")
+    networks: Mapped[str] = mapped_column(default="", server_default="")  # where its devices may fetch; "" = anywhere
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     overrides: Mapped[list["TenantOverride"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
@@ -154,8 +156,11 @@ class Device(Base):
     override: Mapped[str] = mapped_column(Secret, default="")
     enabled: Mapped[bool] = mapped_column(default=True)
     admin_password: Mapped[str] = mapped_column(Secret, default="")
-    prov_user: Mapped[str] = mapped_column(default="")
+    prov_user: Mapped[str] = mapped_column(default="", index=True)
     prov_password: Mapped[str] = mapped_column(Secret, default="")
+    previous_user: Mapped[str] = mapped_column(default="", server_default="", index=True)  # until the new one is used
+    previous_password: Mapped[str] = mapped_column(Secret, default="", server_default="")
+    own_login_at: Mapped[datetime | None]  # since when shared credentials no longer open its files (PH-08)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -169,6 +174,8 @@ class Device(Base):
     rendered_device: Mapped[int] = mapped_column(default=0)
     rendered_model: Mapped[str] = mapped_column(default="")
     revision: Mapped[int] = mapped_column(default=0)
+    shared_names: Mapped[str] = mapped_column(default="", server_default="")  # shared files it needs, one a line
+    upload_names: Mapped[str] = mapped_column(default="", server_default="")  # what it may upload, one a line
 
     script_exit: Mapped[int | None]  # of the transport script; None: it never ran, or could not be started
     script_output: Mapped[str] = mapped_column(default="", server_default="")

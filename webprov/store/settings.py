@@ -66,6 +66,7 @@ class ProvisioningSettings:
     client_certificates: str = "off"
     tls_legacy: bool = False
     phone_networks: str = ""
+    exempt_networks: str = ""
     ftp_passive_ports: str = ""
     uploads_enabled: bool = True
     check_sync_auto: bool = False

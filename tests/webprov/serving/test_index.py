@@ -23,8 +23,8 @@ def test_the_index_answers_right_while_its_map_is_behind(fleet, monkeypatch):
 
     assert asked == known
     assert [file.disk_path for file in known] == ["805ec0123456.cfg", "Acme-T54W/Upper.CFG"]
-    assert (known[0].mac, known[0].device_id) == (MAC, device_id)
-    assert index.find("new.cfg").device_id is None
+    assert (known[0].device.mac, known[0].device.id) == (MAC, device_id)
+    assert index.find("new.cfg").device is None
     assert [index.find(name) for name in ("upper.cfg", "other/upper.cfg", "acme-t54w/", "")] == [None] * 4
     index.close()
     watch.close()

@@ -9,8 +9,9 @@ import pytest
 from tests.webprov.serving.fleet import MAC
 from webprov.changes.rotation import end_previous
 from webprov.changes.settings import save_settings
+from webprov.enums import Protocol
 from webprov.rights import CONSOLE
-from webprov.serving.gatekeeper import Reason
+from webprov.serving.askers import Reason
 from webprov.store.database import bump, writing
 from webprov.store.models import utc_now
 from webprov.store.rotation import PreviousLogin, store_previous
@@ -65,8 +66,8 @@ def test_ftp_takes_the_previous_pair_too(phones):
     settings = phones.fleet.settings
     save(phones, ftp_password="brand-new-secret-2")
     gatekeeper = phones.fetching.gatekeeper
-    source = gatekeeper.rules.sources.source("127.0.0.1")
+    source = gatekeeper.source(Protocol.FTP, "127.0.0.1")
 
-    assert gatekeeper.check_ftp(source, settings.ftp_user, settings.ftp_password) is Reason.DELIVERED
-    assert gatekeeper.check_ftp(source, settings.ftp_user, "brand-new-secret-2") is Reason.DELIVERED
-    assert gatekeeper.check_ftp(source, settings.ftp_user, "other") is Reason.WRONG_CREDENTIALS
+    assert gatekeeper.check_ftp(source, settings.ftp_user, settings.ftp_password).passed
+    assert gatekeeper.check_ftp(source, settings.ftp_user, "brand-new-secret-2").passed
+    assert gatekeeper.check_ftp(source, settings.ftp_user, "other").reason is Reason.WRONG_CREDENTIALS
