@@ -1,7 +1,7 @@
-"""What saving other settings does to the fleet: which devices get new files, and what differs in them (ui guide 8).
+"""What saving settings, variables, models or templates does to the fleet: who gets new files, and what differs.
 
-`affected` counts without rendering anything: by the variables that change and the templates that use them.
-`sample` and `compare` render with both settings; secrets are placeholders in all of it.
+`affected` counts without rendering anything: by the variables that change and the templates that use them, and by the
+versions of models with their templates. `sample` and `compare` render both ways; secrets are placeholders in all of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,16 +11,16 @@ from itertools import islice
 from sqlalchemy import ColumnElement, and_, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from webprov.errors import WebprovError
+from webprov.errors import NotFound, WebprovError
 from webprov.phones.phonemodel import PhoneModel
 from webprov.previews import DiffRow, diff_rows, render_files
 from webprov.rendering.context import Value
 from webprov.rendering.masking import MASK
-from webprov.rendering.names import DEVICE_NAMES
+from webprov.rendering.names import BUILT_IN_NAMES, DEVICE_NAMES
 from webprov.rendering.servers import server_layer, shared_server_layer
 from webprov.rendering.systemdata import SystemData
 from webprov.site import Site
-from webprov.store.devicedata import BATCH, DeviceData, TenantData, read_devices
+from webprov.store.devicedata import BATCH, CustomValue, DeviceData, TenantData, read_devices
 from webprov.store.models import Device, Tenant
 from webprov.whatif import NEW_MASK, WhatIf
 
@@ -81,7 +81,7 @@ def affected(session: Session, site: Site, what: WhatIf) -> list[Affected]:
         query.group_by(Device.model, follows, *tenant)
     ):
         data = TenantData(number, name, **dict(zip(_SERVER_FIELDS, servers, strict=True)))
-        model = site.catalog.model(key, name)
+        model = site.catalog.model(key, name) or counter.after.catalog.model(key, name)
         new = count if model and counter.gets_new(data, model, follows_zone=bool(follows_zone)) else 0
         before = found.get((name, key), Affected(name, key, model.label if model else key, 0, 0))
         found[name, key] = Affected(name, key, before.label, before.devices + count, before.new_files + new)
@@ -123,12 +123,17 @@ class _Counter:
 
     def __init__(self, site: Site, what: WhatIf) -> None:
         self._site, self._what = site, what
+        self.after = what.after or site
+        custom = _differing((what.saved.variables, what.draft.variables))
+        self._custom = custom - BUILT_IN_NAMES
         self._zone_changes = what.saved.settings.timezone != what.draft.settings.timezone
         self._changed: dict[object, set[str]] = {}
         self._used: dict[tuple[str, str, bool], frozenset[str]] = {}
 
     def gets_new(self, tenant: TenantData, model: PhoneModel, *, follows_zone: bool) -> bool:
         """Whether a device of this tenant and model, in the system's zone or not, uses a variable that changes."""
+        if self.after.model_version(model.key, tenant.name) != self._site.model_version(model.key, tenant.name):
+            return True
         key = (model.key, model.scope, *(getattr(tenant, name) for name in _SERVER_FIELDS))
         if key not in self._changed:
             self._changed[key] = self._changes(tenant, model)
@@ -136,6 +141,7 @@ class _Counter:
         if "PROV_MODEL_SEGMENT" in changed or changed & self._uses(model, tenant.name, shared=False):
             return True
         shared = _differing(shared_server_layer(system.settings, model).values for system in self._systems)
+        shared |= self._custom
         return bool(model.shared and shared & self._uses(model, tenant.name, shared=True))
 
     @property
@@ -145,7 +151,7 @@ class _Counter:
     def _changes(self, tenant: TenantData, model: PhoneModel) -> set[str]:
         contacts = self._what.saved.contacts.get(tenant.name, frozenset())
         layers = (server_layer(system.settings, tenant, model, ("", ""), contacts) for system in self._systems)
-        return _differing(layer.values for layer in layers)
+        return _differing(layer.values for layer in layers) | self._custom
 
     def _uses(self, model: PhoneModel, tenant: str, *, shared: bool) -> frozenset[str]:
         own = (self._site.config.user_provisioning_dir / tenant).is_dir()
@@ -155,9 +161,9 @@ class _Counter:
         return self._used[key]
 
 
-def _differing(both: Iterable[Mapping[str, Value]]) -> set[str]:
+def _differing(both: Iterable[Mapping[str, Value | CustomValue]]) -> set[str]:
     before, after = both
-    return {name for name in after if before.get(name) != after[name]}
+    return {name for name in (*before, *after) if before.get(name) != after.get(name)}
 
 
 def _names(site: Site, model: PhoneModel, tenant: str, *, shared: bool) -> Iterator[str]:
@@ -182,20 +188,32 @@ def _devices(session: Session) -> Iterator[DeviceData]:
 
 def _difference(site: Site, what: WhatIf, device: DeviceData) -> Difference:
     macs, labels = [device.mac], [device.label or device.mac]
-    model = site.catalog.model(device.model, device.tenant.name)
-    if model is None:
-        return Difference(device.model, (), f"The model “{device.model}” is missing.", macs, labels)
+    model = (what.after or site).catalog.model(device.model, device.tenant.name)
+    label = model.label if model else device.model
     hidden = what.hide(device)
     try:
-        before = _texts(site, hidden, model, what.saved)
-        after = _texts(site, hidden, model, what.draft)
+        before = _before(site, hidden, what)
+        after = _texts(what.after or site, hidden, what.draft)
     except WebprovError as e:
-        return Difference(model.label, (), str(e), macs, labels)
-    return Difference(model.label, tuple(_file_differences(before, after)), "", macs, labels)
+        return Difference(label, (), str(e), macs, labels)
+    return Difference(label, tuple(_file_differences(before, after)), "", macs, labels)
 
 
-def _texts(site: Site, device: DeviceData, model: PhoneModel, system: SystemData) -> dict[str, tuple[str, str]]:
-    """Each file's segment and text by its path."""
+def _before(site: Site, device: DeviceData, what: WhatIf) -> dict[str, tuple[str, str]]:
+    """The files as they are; none where they cannot be rendered and another model or template may heal that."""
+    try:
+        return _texts(site, device, what.saved)
+    except WebprovError:
+        if what.after is None:
+            raise
+        return {}
+
+
+def _texts(site: Site, device: DeviceData, system: SystemData) -> dict[str, tuple[str, str]]:
+    """Each file's segment and text by its path; raises WebprovError."""
+    model = site.catalog.model(device.model, device.tenant.name)
+    if model is None:
+        raise NotFound(f"The model “{device.model}” is missing; devices that have files keep them.")
     files, segment, _ = render_files(site, device, model, system)
     return {file.path: (segment, file.text) for file in files}
 

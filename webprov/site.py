@@ -2,7 +2,9 @@
 
 import hashlib
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,7 +13,7 @@ from webprov.config import Config
 from webprov.delivery.filestore import FileStore
 from webprov.delivery.pushes import FileTransport
 from webprov.delivery.transport import build_transport
-from webprov.phones.catalog import Catalog
+from webprov.phones.catalog import Catalog, load_catalog
 from webprov.phones.catalogcache import CatalogCache
 from webprov.phones.phonemodel import PhoneModel
 from webprov.rendering.library import TemplateLibrary
@@ -48,6 +50,15 @@ class Site:
     def transport(self) -> FileTransport | None:
         """How files reach the external DMS; None in Local mode and where no method is chosen."""
         return self.loader.transport(self.settings)
+
+    def drafted(
+        self, models: Mapping[Path, str] | None = None, template: tuple[Path, bytes | None] | None = None
+    ) -> "Site":
+        """This site as it would be with other texts in files of models, or with another template (None = without)."""
+        config = self.config
+        library = self.library.with_draft(*template) if template else self.library
+        catalog = load_catalog(config.models_dir, config.user_provisioning_dir, library.exists, models or {})
+        return replace(self, catalog=catalog, library=library, _versions={})
 
     def model_version(self, key: str, tenant: str) -> str:
         """Changes with the model as this tenant has it, and with every template it uses; "" = no such model."""

@@ -1,4 +1,4 @@
-"""What phones would be told by settings that are not saved yet, beside what they are told now (ui guide 7, 8).
+"""What phones would be told by something that is not saved yet, beside what they are told now (ui guide 7, 8).
 
 Pure calculation. Secrets are replaced in both; one that the draft changes has another placeholder, so that comparing
 tells that it changes and never what it is.
@@ -14,7 +14,8 @@ from webprov.rendering.masking import MASK, masked, masked_system
 from webprov.rendering.systemdata import Memo, SystemData
 from webprov.rendering.variables import device_variables
 from webprov.settingsinput import Draft
-from webprov.store.devicedata import DeviceData
+from webprov.site import Site
+from webprov.store.devicedata import CustomValue, DeviceData
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
 NEW_MASK = MASK + ".new"
@@ -49,11 +50,15 @@ class Told:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """The system as it is saved and as the draft would make it; in both every secret is replaced."""
+    """The system as it is saved and as the draft would make it; in both every secret is replaced.
+
+    `after` is the site with the draft's models and templates, where it changes some.
+    """
 
     system: SystemData
     saved: SystemData
     draft: SystemData
+    after: Site | None = None
 
     def told(self, device: DeviceData, model: PhoneModel) -> dict[str, list[Told]]:
         """The variables of GROUPS as `device`, of `model`, would be told them."""
@@ -75,6 +80,28 @@ def what_if(system: SystemData, draft: Draft) -> WhatIf:
     saved = masked_system(system)
     hidden = replace(draft.settings, **_hidden_secrets(system.settings, draft))
     return WhatIf(system, saved, replace(saved, settings=hidden, memo=Memo()))
+
+
+def what_if_files(site: Site, after: Site) -> WhatIf:
+    """`site` beside `after`, which has other models or templates (`Site.drafted`)."""
+    saved = masked_system(site.system)
+    return WhatIf(site.system, saved, replace(saved, memo=Memo()), after)
+
+
+def what_if_variables(system: SystemData, changes: Mapping[str, CustomValue | None]) -> WhatIf:
+    """`system` beside the same with other global variables; None = without that one."""
+    saved = masked_system(system)
+    variables = dict(saved.variables)
+    for name, new in changes.items():
+        old = system.variables.get(name)
+        if new is None:
+            variables.pop(name, None)
+        elif new.secret:
+            same = old is not None and old.value == new.value
+            variables[name] = CustomValue((MASK if same else NEW_MASK) if new.value else "", secret=True)
+        else:
+            variables[name] = new
+    return WhatIf(system, saved, replace(saved, variables=variables, memo=Memo()))
 
 
 def _hidden_secrets(saved: ProvisioningSettings, draft: Draft) -> dict[str, Any]:

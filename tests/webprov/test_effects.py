@@ -8,8 +8,8 @@ from webprov.provisioning import provision_device
 from webprov.rights import CONSOLE
 from webprov.settingsinput import draft_settings
 from webprov.site import SiteLoader
-from webprov.store.devicedata import read_device
-from webprov.whatif import what_if
+from webprov.store.devicedata import CustomValue, read_device
+from webprov.whatif import what_if, what_if_files, what_if_variables
 
 SECRET = "brand-new-canary-1"
 
@@ -130,3 +130,62 @@ def test_files_that_move_say_where_to(session, site):
 
     moves = {file.path: file.moved_to for file in groups[0].files}
     assert moves["805ec0000001-info.xml"] == "test-desk/805ec0000001-info.xml"
+
+
+def models(site, text, file="models.d/webprov.ini"):
+    return what_if_files(site, site.drafted(models={site.config.user_provisioning_dir / file: text}))
+
+
+def counted(session, site, change):
+    return {(group.tenant, group.model): group.new_files for group in affected(session, site, change)}
+
+
+def test_a_model_of_one_tenant_affects_only_its_devices(session, site):
+    change = models(site, "[_deskphone]\ntemplate_2 =\n", "acme/models.d/webprov.ini")
+
+    assert counted(session, site, change) == {("acme", "test-desk"): 2, ("globex", "test-lobby"): 0}
+    [shown] = sample(session, site, change, affected(session, site, change))
+    assert list(lines(shown)) == [f"{MAC.lower()}-info.xml"]
+
+
+def test_a_model_that_goes_is_told_per_device(session, site):
+    change = models(site, "[test-desk]\nlines = many\n")
+
+    [group, _] = affected(session, site, change)
+    [shown] = sample(session, site, change, [group])
+    assert (group.model, group.new_files) == ("test-desk", 2)
+    assert shown.error == "The model “test-desk” is missing; devices that have files keep them."
+
+
+def test_a_template_affects_the_devices_whose_files_bring_it_in(session, site, config):
+    path = config.user_provisioning_dir / "test" / "line.cfg"
+    change = what_if_files(site, site.drafted(template=(path, b"## format: text\nuser=${USERID}\n")))
+
+    assert sum(counted(session, site, change).values()) == 3
+    groups, compared = compare(session, site, change)
+    assert compared == 3
+    assert any("user=1000" in text for text in lines(groups[0])[f"{MAC.lower()}.cfg"])
+    assert not path.exists()
+
+
+def test_a_template_that_heals_a_model_shows_what_comes(session, site, config):
+    path = config.templates_dir / "test" / "line.cfg"
+    good = path.read_bytes()
+    path.write_text("## format: text\n${NOWHERE}\n")
+    broken = site.loader.load(session)
+
+    change = what_if_files(broken, broken.drafted(template=(config.user_provisioning_dir / "test/line.cfg", good)))
+
+    [shown, *_] = sample(session, broken, change, affected(session, broken, change))
+    assert "account.1.user = 1000" in lines(shown)[f"{MAC.lower()}.cfg"]
+
+
+def test_a_global_variable_affects_those_whose_templates_name_it(session, site, config):
+    path = config.templates_dir / "test" / "phone.cfg"
+    path.write_text(path.read_text() + "syslog = ${LOG_HOST}\npin = ${MENU_PIN}\n")
+    saved = what_if_variables(site.system, {"LOG_HOST": CustomValue("log.example"), "MENU_PIN": CustomValue("1", True)})
+    site = site.loader.load(session)
+
+    assert sum(counted(session, site, saved).values()) == 3
+    assert sum(counted(session, site, what_if_variables(site.system, {"OTHER": CustomValue("x")})).values()) == 0
+    assert saved.draft.variables["MENU_PIN"].value != "1"

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from webprov.phones.building import ModelBuilder, TemplateExists
 from webprov.phones.inheritance import Inheritance, Refused, Stated
-from webprov.phones.layers import Layer, read_layers
+from webprov.phones.layers import Drafts, Layer, read_layers
 from webprov.phones.modelkeys import model_segment
 from webprov.phones.phonemodel import PhoneModel, Refusal, Scope, SharedRule
 
@@ -64,12 +65,18 @@ class Catalog:
         return self.views.get(tenant) or self.views.get("") or Inheritance(())
 
 
-def load_catalog(models_dir: Path, user_dir: Path, template_exists: TemplateExists | None = None) -> Catalog:
+def load_catalog(
+    models_dir: Path,
+    user_dir: Path,
+    template_exists: TemplateExists | None = None,
+    drafts: Drafts = MappingProxyType({}),
+) -> Catalog:
     """Read all models; never raises: what cannot be used is in `refusals`, and all others work.
 
-    `template_exists(name, tenant)` says whether a template is there; without it, all are taken to be.
+    `template_exists(name, tenant)` says whether a template is there; without it, all are taken to be. `drafts`: as in
+    `read_layers`.
     """
-    return _Loader(read_layers(models_dir, user_dir), template_exists).catalog()
+    return _Loader(read_layers(models_dir, user_dir, drafts), template_exists).catalog()
 
 
 class _Loader:

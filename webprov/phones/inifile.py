@@ -57,15 +57,15 @@ class IniFile:
     refusals: tuple[Refusal, ...] = ()
 
 
-def read_ini(path: Path, shown: str, *, verbatim: frozenset[str] = frozenset()) -> IniFile:
+def read_ini(path: Path, shown: str, *, verbatim: frozenset[str] = frozenset(), draft: str | None = None) -> IniFile:
     """Read one file, called `shown` in messages; never raises.
 
     `;` and `#` start a comment line, ` ;` a comment behind a value. Only the keys in `verbatim` may go on over indented
     lines; their values are kept as they are (less the common indentation). A file that cannot be read, is larger than
-    4 MiB or is not UTF-8 is lost whole.
+    4 MiB or is not UTF-8 is lost whole. With a `draft` that text is read instead of what lies on disk.
     """
     try:
-        lines = _read_lines(path)
+        lines = split_lines(_read_text(path) if draft is None else draft)
     except WebprovError as e:
         return IniFile(refusals=(Refusal(shown, 0, str(e)),))
     starts = [index for index, line in enumerate(lines) if line.startswith("[")]
@@ -77,7 +77,12 @@ def read_ini(path: Path, shown: str, *, verbatim: frozenset[str] = frozenset()) 
     return IniFile(sections, tuple(_before_sections(shown, lines[: starts[0] if starts else len(lines)])))
 
 
-def _read_lines(path: Path) -> list[str]:
+def split_lines(text: str) -> list[str]:
+    """The lines of a file, whatever ends them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _read_text(path: Path) -> str:
     try:
         data = _read_bytes(path)
     except OSError as e:
@@ -91,7 +96,7 @@ def _read_lines(path: Path) -> list[str]:
         ) from e
     if "\0" in text:
         raise WebprovError("The file holds binary data. Replace it by a text file, in UTF-8.")
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return text
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from webprov.errors import InvalidValue
 from webprov.phones.inifile import Section, read_ini
@@ -24,16 +25,23 @@ class Layer:
     refusals: tuple[Refusal, ...] = ()
 
 
-def read_layers(models_dir: Path, user_dir: Path) -> list[Layer]:
-    """The shipped layer, the global one, then one for each tenant that has models, by name; never raises."""
-    found = _scan_user(user_dir, user_dir.name)
-    tenants = _tenants(user_dir, found.refusals)
+Drafts = Mapping[Path, str]
+"""What files of `user_provisioning/` would hold; they need not be there yet."""
+
+
+def read_layers(models_dir: Path, user_dir: Path, drafts: Drafts = MappingProxyType({})) -> list[Layer]:
+    """The shipped layer, the global one, then one for each tenant that has models, by name; never raises.
+
+    Of `drafts` that text is read instead of what lies on disk.
+    """
+    found = _scan_user(user_dir, user_dir.name, drafts)
+    tenants = sorted({*_tenants(user_dir, found.refusals), *_drafted_tenants(user_dir, drafts)})
     layers = [
-        _read_layer(Scope.SHIPPED, "", _scan(models_dir, models_dir.name, needed=True)),
+        _read_layer(Scope.SHIPPED, "", _scan(models_dir, models_dir.name, {}, needed=True)),
         _read_layer(Scope.GLOBAL, "", found),
     ]
     for tenant in tenants:
-        found = _scan_user(user_dir / tenant, f"{user_dir.name}/{tenant}")
+        found = _scan_user(user_dir / tenant, f"{user_dir.name}/{tenant}", drafts)
         layers.append(_read_layer(Scope.TENANT, tenant, found))
     return layers
 
@@ -54,17 +62,22 @@ class _Found:
     models: list[tuple[Path, str]] = field(default_factory=list)
     maps: list[tuple[Path, str]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    drafts: Drafts = field(default_factory=dict)
 
 
-def _scan(folder: Path, shown: str, *, needed: bool = False) -> _Found:
-    found = _Found()
+def _scan(folder: Path, shown: str, drafts: Drafts, *, needed: bool = False) -> _Found:
+    found = _Found(drafts=drafts)
     found.models = _ini_files(folder, shown, found.refusals, needed=needed)
+    new = sorted(
+        path for path in drafts if path.parent == folder and (path, f"{shown}/{path.name}") not in found.models
+    )
+    found.models += [(path, f"{shown}/{path.name}") for path in new]
     found.maps = _ini_files(folder / "maps", f"{shown}/maps", found.refusals)
     return found
 
 
-def _scan_user(folder: Path, shown: str) -> _Found:
-    found = _scan(folder / "models.d", f"{shown}/models.d")
+def _scan_user(folder: Path, shown: str, drafts: Drafts) -> _Found:
+    found = _scan(folder / "models.d", f"{shown}/models.d", drafts)
     if os.path.lexists(folder / "models.txt"):
         found.models.insert(0, (folder / "models.txt", f"{shown}/models.txt"))
     return found
@@ -76,6 +89,11 @@ def _tenants(user_dir: Path, refusals: list[Refusal]) -> list[str]:
     except OSError as e:
         refusals.append(_unreadable(user_dir.name, e))
         return []
+
+
+def _drafted_tenants(user_dir: Path, drafts: Drafts) -> set[str]:
+    first = {path.relative_to(user_dir).parts[0] for path in drafts}
+    return first - {"models.d", "models.txt"}
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -106,7 +124,7 @@ def _read_layer(scope: Scope, tenant: str, found: _Found) -> Layer:
     refusals = list(found.refusals)
     sections: list[Section] = []
     for path, shown in found.models:
-        ini = read_ini(path, shown, verbatim=VERBATIM_KEYS)
+        ini = read_ini(path, shown, verbatim=VERBATIM_KEYS, draft=found.drafts.get(path))
         refusals += ini.refusals
         sections += (_checked(section, scope) for section in ini.sections)
     sections = list(_without_twins(sections))

@@ -72,6 +72,10 @@ class TemplateLibrary:
         """The library as it is now: each template is looked up on disk once, and then stays as it was."""
         return _Snapshot(self)
 
+    def with_draft(self, path: Path, content: bytes | None) -> "TemplateLibrary":
+        """The library as it would be with this content at `path`, or with no file there."""
+        return _Drafted(self, str(path), content)
+
     def load(self, name: str, tenant: str) -> LoadedTemplate:
         """The template of that name in the tenant's view.
 
@@ -85,7 +89,7 @@ class TemplateLibrary:
 
     def exists(self, name: str, tenant: str) -> bool:
         """Whether the tenant's view has a template of that name, usable or not."""
-        return is_template_name(name) and any(Path(path).is_file() for path, _ in self._candidates(name, tenant))
+        return is_template_name(name) and any(self._is_there(path) for path, _ in self._candidates(name, tenant))
 
     def closure(self, name: str, tenant: str) -> Closure:
         """The template with all that it brings in; raises TemplateError for a circle, a missing file, too much work."""
@@ -144,19 +148,28 @@ class TemplateLibrary:
 
     def _entry(self, name: str, tenant: str) -> _Entry:
         for path, root in self._candidates(name, tenant):
-            try:
-                status = os.stat(path)  # noqa: PTH116  a string: this runs for every file of every device
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as e:
-                raise TemplateError(name, 0, f"cannot be read: {e.strerror}") from None
-            stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev)
-            key = (path, name)
-            known = self._entries.get(key)
-            if known is None or known.stamp != stamp:
-                known = self._entries[key] = self._read(name, Path(path), root, stamp)
-            return known
+            found = self._at(name, path, root)
+            if found is not None:
+                return found
         raise TemplateError(name, 0, "there is no such template; check the spelling or put the file into place")
+
+    def _at(self, name: str, path: str, root: Path) -> _Entry | None:
+        """What lies at `path`; None where nothing does."""
+        try:
+            status = os.stat(path)  # noqa: PTH116  a string: this runs for every file of every device
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as e:
+            raise TemplateError(name, 0, f"cannot be read: {e.strerror}") from None
+        stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev)
+        key = (path, name)
+        known = self._entries.get(key)
+        if known is None or known.stamp != stamp:
+            known = self._entries[key] = self._read(name, Path(path), root, stamp)
+        return known
+
+    def _is_there(self, path: str) -> bool:
+        return Path(path).is_file()
 
     def _candidates(self, name: str, tenant: str) -> Iterator[tuple[str, Path]]:
         if not is_template_name(name) or not (tenant == "" or _TENANT.fullmatch(tenant)):
@@ -214,6 +227,39 @@ class _Snapshot(TemplateLibrary):
         if found is None:
             found = self._seen[name, tenant] = super()._entry(name, tenant)
         return found
+
+
+class _Drafted(TemplateLibrary):
+    """A library with one file as it would be; what it finds out stays its own."""
+
+    def __init__(self, library: TemplateLibrary, path: str, content: bytes | None) -> None:
+        self.__dict__.update(vars(library))
+        self._closures = {}
+        self._path = path
+        self._content = content
+        self._draft: dict[str, _Entry] = {}
+
+    def _at(self, name: str, path: str, root: Path) -> _Entry | None:
+        if path != self._path:
+            return super()._at(name, path, root)
+        if self._content is None:
+            return None
+        if name not in self._draft:
+            self._draft[name] = _read_draft(name, self._content)
+        return self._draft[name]
+
+    def _is_there(self, path: str) -> bool:
+        return self._content is not None if path == self._path else super()._is_there(path)
+
+
+def _read_draft(name: str, content: bytes) -> _Entry:
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        if len(content) > _MAX_BYTES:
+            raise TemplateError(name, 0, f"is larger than {_MAX_BYTES // 1024} KiB")
+        return _Entry((), sha256, _load(name, content, sha256), None)
+    except TemplateError as e:
+        return _Entry((), sha256, None, e)
 
 
 def read_inside(name: str, path: Path, root: Path) -> bytes:
