@@ -26,6 +26,11 @@ class Config:
     script_dirs: tuple[Path, ...]
     models_dir: Path
     templates_dir: Path
+    tls_cert: Path | None
+    tls_key: Path | None
+    client_ca: Path | None
+    admin_tls_cert: Path | None
+    admin_tls_key: Path | None
     contacts_interval_seconds: int
     assets_interval_seconds: int
     retry_interval_seconds: int
@@ -83,6 +88,11 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         script_dirs=read.paths("SCRIPT_DIRS", f"/usr/local/bin:/usr/local/sbin:{instance / 'scripts'}"),
         models_dir=Path(read.text("MODELS_DIR", str(data_dir("models.d")))).absolute(),
         templates_dir=Path(read.text("TEMPLATES_DIR", str(data_dir("phone_templates")))).absolute(),
+        tls_cert=read.path("TLS_CERT"),
+        tls_key=read.path("TLS_KEY"),
+        client_ca=read.path("CLIENT_CA"),
+        admin_tls_cert=read.path("ADMIN_TLS_CERT"),
+        admin_tls_key=read.path("ADMIN_TLS_KEY"),
         contacts_interval_seconds=read.number("CONTACTS_INTERVAL", 60),
         assets_interval_seconds=read.number("ASSETS_INTERVAL", 3600),
         retry_interval_seconds=read.number("RETRY_INTERVAL", 60),
@@ -131,6 +141,10 @@ class _Reader:
             return tuple(ip_network(item.strip()) for item in self.text(name, "").split(",") if item.strip())
         except ValueError as e:
             raise ConfigError(f"WEBPROV_{name}: {e}. Write networks like 10.0.0.0/8, separated by commas.") from e
+
+    def path(self, name: str) -> Path | None:
+        text = self.text(name, "")
+        return Path(text).absolute() if text else None
 
     def paths(self, name: str, default: str) -> tuple[Path, ...]:
         return tuple(Path(item) for item in self.text(name, default).split(":") if item)

@@ -53,6 +53,10 @@ class TemplateError(WebprovError):
         self.reason = reason
 
 
+class CertificateError(WebprovError):
+    """A certificate, its key or a CA cannot be used for TLS."""
+
+
 class AlreadyRunning(WebprovError):
     """Another process does this for the same instance."""
 
