@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webprov.config import Config
 from webprov.errors import AlreadyRunning
 from webprov.parts import PARTS, Part, Place
+from webprov.serving.retirement import RETIRE, listen_for_retirement
 from webprov.store.instance import Instance
 from webprov.store.listeners import Listener, ListenerState, note_listener
 from webprov.store.settings import load_settings
@@ -37,6 +38,7 @@ _BIND_AGAIN_SECONDS = 2
 _STOP_SECONDS = 5
 _LONGEST_BACKOFF_SECONDS = 10
 _HEALTHY_SECONDS = 10
+_RETIRE_SECONDS = 3_600  # a firmware over a slow line takes its time
 NO_LISTENER = -1
 
 
@@ -110,7 +112,7 @@ class Team:
     def move(self, place: Place | None) -> None:
         """Listen at `place` from now on, or not at all (None). Where that fails, an old place is kept."""
         if place is None:
-            self._leave()
+            self._leave(politely=True)
             self._note(Listener(ListenerState.OFF))
             return
         if place != self._place:
@@ -119,7 +121,7 @@ class Team:
             except OSError as e:
                 self._note(Listener(ListenerState.FAILED, _why_not(place, e)))
                 return
-            self._leave()
+            self._leave(politely=True)
             self._place, self._listener, self._start_at = place, listener, 0.0
         self._note(Listener(ListenerState.ON, str(place)))
 
@@ -138,13 +140,19 @@ class Team:
             self._children.append(Child(self.name, self._listener))
 
     def give_up(self) -> list["Child"]:
-        """Stop listening; the processes that are about to end."""
+        """Stop listening; the processes that are about to end, those too that had more time."""
         self._leave()
+        for child in self._leaving:
+            child.terminate()
         return self._leaving
 
-    def _leave(self) -> None:
+    def _leave(self, *, politely: bool = False) -> None:
+        """Let the processes go; politely: those of a part that retires end what is under way first."""
         for child in self._children:
-            child.terminate()
+            if politely and self.part.retires:
+                child.retire()
+            else:
+                child.terminate()
         self._leaving += self._children
         self._children = []
         if self._listener is not None:
@@ -207,8 +215,13 @@ class Child:
         """Its exit status; negative: the signal that ended it."""
         return self._process.returncode
 
+    def retire(self) -> None:
+        """Ask it to take nobody new, and to go when it has served those it has."""
+        self._process.send_signal(RETIRE)
+        self._kill_at = time.monotonic() + _RETIRE_SECONDS
+
     def terminate(self) -> None:
-        """Ask it to end what it is doing and go."""
+        """Ask it to go at once."""
         self._process.terminate()
         self._kill_at = time.monotonic() + _STOP_SECONDS
 
@@ -252,6 +265,7 @@ def run_child(part: Part, instance: Instance, listener_fd: int) -> None:
     """Be one process of a part until the supervisor says so or is gone; it may have left us a socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor too, which then ends us in order
     signal.signal(signal.SIGTERM, _leave)
+    listen_for_retirement()
     threading.Thread(target=_end_with_parent, name="Parent", daemon=True).start()
     with suppress(SystemExit):
         if listener_fd == NO_LISTENER:

@@ -13,9 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
+
+from webprov.serving.retirement import RETIRING
 
 HEADER_SECONDS = 15
 IDLE_SECONDS = 15
@@ -64,6 +67,11 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         if not self.server.per_source[self.source]:
             del self.server.per_source[self.source]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being received, worked on or answered."""
+        return bool(self.requests or self.total_outbufs_len or self.request)
+
     def is_late(self, now: float) -> bool:
         """Whether the request being received has used up its time (`now`: monotonic seconds)."""
         request = self.request
@@ -77,11 +85,12 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
 class BoundedServer(TcpWSGIServer):  # type: ignore[misc]
     """Serves one socket; refuses more connections from an address than it may hold, and ends late requests."""
 
-    channel_class = BoundedChannel
+    channel_class: type[BoundedChannel] = BoundedChannel
 
     def __init__(self, *args: Any, limits: Limits, unlimited: Callable[[str], bool], **kwargs: Any) -> None:
         self.per_source: Counter[str] = Counter()
         self.limits = limits
+        self.retiring = RETIRING
         self._unlimited = unlimited
         super().__init__(*args, **kwargs)
 
@@ -101,16 +110,38 @@ class BoundedServer(TcpWSGIServer):  # type: ignore[misc]
         super().maintenance(now)
         clock = time.monotonic()
         for channel in self.active_channels.values():
-            if channel.is_late(clock):
+            if channel.is_late(clock) or (self.retiring.is_set() and not channel.is_busy):
                 channel.will_close = True
+
+    def run(self) -> None:
+        """Serve until SystemExit, or when retiring until the last request is answered."""
+        try:
+            while self._map and not (self.retiring.is_set() and self._is_done()):
+                wasyncore.loop(self.adj.asyncore_loop_timeout, use_poll=True, map=self._map, count=1)
+        except (SystemExit, KeyboardInterrupt):
+            pass
+        self.task_dispatcher.shutdown()
+
+    def _is_done(self) -> bool:
+        """Take no more connections; whether none is left."""
+        if self._fileno in self._map:
+            wasyncore.dispatcher.close(self)  # its own close would take the threads' trigger along
+        self.maintenance(time.time())
+        return not self.active_channels
 
 
 def make_server(
-    application: Any, listener: socket.socket, limits: Limits, unlimited: Callable[[str], bool]
+    application: Any,
+    listener: socket.socket,
+    limits: Limits,
+    unlimited: Callable[[str], bool],
+    kind: Callable[..., BoundedServer] = BoundedServer,
+    **adjusted: Any,
 ) -> BoundedServer:
     """A server for an already bound socket; `run()` it, a SystemExit ends it.
 
-    `unlimited` says for which addresses (trusted proxies) the limit per address does not hold.
+    `unlimited` says for which addresses (trusted proxies) the limit per address does not hold; `kind` makes the server,
+    `adjusted` are more of waitress's adjustments.
     """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a storm fills the queue: normal, and costly to log
     _allow_open_files(limits.connections + 500)
@@ -126,9 +157,10 @@ def make_server(
         clear_untrusted_proxy_headers=False,  # serving.sources decides whom to believe
         max_request_header_size=HEADER_BYTES,
         max_request_body_size=limits.body_bytes,
+        **adjusted,
     )
     where = (listener.family, listener.type, listener.proto, listener.getsockname())
-    return BoundedServer(
+    return kind(
         application,
         {},
         _sock=listener,
