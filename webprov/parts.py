@@ -20,6 +20,7 @@ from webprov.store.settings import ProvisioningSettings
 
 ADMIN_APP = "wsgi:create_app"
 WORKER = "webprov.duties:run_worker"
+TLS_PARTS = "webprov.tlsparts"
 _POLITE = 5
 
 
@@ -41,17 +42,22 @@ class Place:
 class Part:
     """One part: `place` says where it listens by these settings (None: not at all).
 
-    `run` gets the instance and, where the part listens, the socket; it goes on until SystemExit.
+    `run` gets the instance and, where the part listens, the socket; it goes on until SystemExit. `retires`: when it has
+    to leave its place, it takes no new connections and ends by itself once the last one is served (serving.retirement).
     """
 
     place: Callable[[ProvisioningSettings, Config], Place | None]
     run: Callable[..., None]
+    retires: bool = False
 
 
 def run_admin(instance: Instance, listener: socket.socket) -> None:
     """The admin UI. Its app is loaded by name, because `wsgi` stands above this package."""
     app = _named(ADMIN_APP)(instance.config)
-    make_server(app, listener, ADMIN_LIMITS, _is_proxy(instance)).run()
+    if instance.config.admin_tls_cert:
+        _named(f"{TLS_PARTS}:run_admin")(app, listener, instance.config, _is_proxy(instance))
+    else:
+        make_server(app, listener, ADMIN_LIMITS, _is_proxy(instance)).run()
 
 
 def run_http(instance: Instance, listener: socket.socket) -> None:
@@ -62,6 +68,11 @@ def run_http(instance: Instance, listener: socket.socket) -> None:
         make_server(PhoneApp(fetching), listener, PHONE_LIMITS, _is_proxy(instance)).run()
     finally:
         fetching.close()
+
+
+def run_https(instance: Instance, listener: socket.socket) -> None:
+    """The phones' HTTPS."""
+    _named(f"{TLS_PARTS}:run_https")(instance, listener, _is_proxy(instance))
 
 
 def run_worker(instance: Instance) -> None:
@@ -111,7 +122,8 @@ def _phone_place(protocol: Protocol) -> Callable[[ProvisioningSettings, Config],
 
 PARTS: Mapping[str, Part] = {
     "admin": Part(_admin_place, run_admin),
-    "http": Part(_phone_place(Protocol.HTTP), run_http),
+    "http": Part(_phone_place(Protocol.HTTP), run_http, retires=True),
+    "https": Part(_phone_place(Protocol.HTTPS), run_https, retires=True),
     "worker": Part(_background, run_worker),
 }
 

@@ -31,7 +31,7 @@ from webprov.storagechecks import (
 )
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
-AVAILABLE_PROTOCOLS = (Protocol.HTTP,)
+AVAILABLE_PROTOCOLS = (Protocol.HTTP, Protocol.HTTPS)
 """What has a listener so far; the others cannot be enabled."""
 
 

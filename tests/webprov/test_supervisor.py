@@ -1,9 +1,11 @@
 """`webprov serve` as people run it: a process of its own with free ports."""
 
+import http.client
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.service import Service, eventually, free_port, status
+from tests.webprov.serving.fleet import Fleet, basic
 from webprov.store.listeners import ListenerState
 
 
@@ -90,6 +93,40 @@ def test_ports_and_switches_take_effect_without_touching_other_parts(running):
     assert eventually(lambda: running.listener().state is ListenerState.OFF, 5)
     assert eventually(lambda: running.children() == others, 5)
     running.change(http_enabled=True, http_port=running.port)
+
+
+def test_https_answers_and_a_move_lets_a_transfer_end(service):
+    content = bytes(range(256)) * 40_000
+    fleet = Fleet(service.instance)
+    fleet.add_file("big.bin", content)
+    old, new = free_port(), free_port()
+    service.change(https_enabled=True, https_port=old)
+    service.start()
+    assert eventually(lambda: https_status(old), 15) == 401
+    with ssl._create_unverified_context().wrap_socket(socket.create_connection(("127.0.0.1", old))) as running:
+        login = basic(fleet.settings.http_user, fleet.settings.http_password)
+        running.sendall(f"GET /provisioning/big.bin HTTP/1.0\r\nAuthorization: {login}\r\n\r\n".encode())
+        received = running.recv(1000)
+
+        service.change(https_port=new)
+        assert eventually(lambda: https_status(new), 10) == 401
+        assert eventually(lambda: https_status(old) is None, 5)
+        while data := running.recv(65536):
+            received += data
+
+    assert received.partition(b"\r\n\r\n")[2] == content
+    assert "ended with status" not in service.errors.read_text()
+
+
+def https_status(port: int) -> int | None:
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=ssl._create_unverified_context())
+    try:
+        connection.request("GET", "/provisioning/x")
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
 
 
 def test_a_taken_port_is_said_and_the_rest_goes_on(service):

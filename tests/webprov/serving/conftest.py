@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.webprov.serving.fleet import Fleet, Phones
+from webprov.enums import Protocol
 from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
-from webprov.serving.httpserver import PHONE_LIMITS, make_server
+from webprov.serving.httpserver import PHONE_LIMITS, BoundedServer, make_server
 
 
 @pytest.fixture
@@ -22,14 +23,14 @@ def start_phones(instance, fleet) -> Iterator[Callable[[], Phones]]:
     """Starts listeners, each with its own rules, index and log, as separate processes would."""
     running = []
 
-    def start() -> Phones:
+    def start(make: Callable[..., BoundedServer] = make_server, protocol: Protocol = Protocol.HTTP) -> Phones:
         listener = socket.create_server(("127.0.0.1", 0))
         fetching = Fetching(instance)
-        server = make_server(PhoneApp(fetching), listener, PHONE_LIMITS, unlimited=lambda address: False)
+        server = make(PhoneApp(fetching, protocol), listener, PHONE_LIMITS, unlimited=lambda address: False)
         thread = threading.Thread(target=server.run)
         thread.start()
         running.append((server, thread, fetching))
-        return Phones(listener.getsockname()[1], fetching, fleet)
+        return Phones(listener.getsockname()[1], fetching, fleet, servers=[server])
 
     yield start
     for server, thread, fetching in running:
@@ -45,7 +46,8 @@ def stop(server, thread) -> None:
     for channel in list(server.active_channels.values()):
         channel.socket.close()
     server.trigger.close()
-    server.socket.close()
+    if server.socket:  # a server that retired has closed it
+        server.socket.close()
 
 
 @pytest.fixture

@@ -94,6 +94,7 @@ class Phones:
     fleet: Fleet
     source: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
+    servers: list[object] = field(default_factory=list)
 
     @property
     def basic(self) -> str:
