@@ -58,6 +58,7 @@ class ProvisioningSettingsForm(FlaskForm):
     sip_proxy = StringField("SIP proxy", render_kw=_HOST)
     backup_sip_proxy = StringField("Backup SIP proxy", render_kw=_HOST)
     ntp_server = StringField("NTP server", render_kw=_HOST)
+    check_sync_auto = BooleanField("Ask the phone to fetch when its files change")
     transport = RadioField(
         "File transport",
         choices=[

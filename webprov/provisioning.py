@@ -24,6 +24,7 @@ from webprov.filerecords import (
     store_entries,
     unneeded_shared_records,
 )
+from webprov.followups import ask_to_fetch, run_commands
 from webprov.phones.phonemodel import PhoneModel, SharedRule
 from webprov.pushing import mark_withdrawn, push_devices
 from webprov.rendering.masking import masked, masked_system
@@ -42,7 +43,8 @@ log = logging.getLogger(__name__)
 class ProvisionResult:
     """What became of one device. `written` names the files whose bytes changed; an `error` left all old files.
 
-    `push_errors` say why files have not reached the DMS; the device counts as provisioned all the same (spec 6).
+    `push_errors` say why files have not reached the DMS, `command_errors` how commands of the model failed; the device
+    counts as provisioned all the same (spec 6).
     """
 
     mac: str
@@ -51,6 +53,7 @@ class ProvisionResult:
     warnings: tuple[str, ...] = ()
     error: str = ""
     push_errors: tuple[str, ...] = ()
+    command_errors: tuple[str, ...] = ()
 
 
 def provision_device(session: Session, site: Site, mac: str) -> ProvisionResult:
@@ -118,8 +121,19 @@ def _provision_batch(session: Session, site: Site, ids: Sequence[int], *, durabl
         _record_outcome(session, site, work)
         if shared or removed or any(item.written for item in work):
             bump(session, "files")
-    pushed = push_devices(session, site, [item.device for item in work if not item.error])
-    return [replace(_result(item), push_errors=pushed.get(item.device.id, ())) for item in work]
+    ready = [item.device for item in work if not item.error]
+    pushed = push_devices(session, site, ready)
+    failures = run_commands(session, site, ready)
+    if durable:
+        ask_to_fetch(session, site, [item.device for item in work if item.written or shared])
+    return [
+        replace(
+            _result(item),
+            push_errors=pushed.get(item.device.id, ()),
+            command_errors=failures.get(item.device.id, ()),
+        )
+        for item in work
+    ]
 
 
 def _render(site: Site, device: DeviceData, known_twins: Mapping[tuple[str, str], bytes]) -> _Work:

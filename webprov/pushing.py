@@ -9,7 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from webprov.delivery.pushes import FileTransport, PushContext, PushedFile, PushResult
 from webprov.delivery.script import ScriptRun, ScriptTransport
-from webprov.enums import PushState
+from webprov.enums import ProvisioningMode, PushState
 from webprov.errors import TransportError
 from webprov.filerecords import disk_name, records_of_others
 from webprov.mac import format_mac
@@ -248,6 +248,14 @@ def _context(site: Site, device: DeviceData) -> PushContext:
     return PushContext(device.mac, device.tenant.name, segment, site.settings.external_server)
 
 
+def program_context(site: Site, device: DeviceData) -> PushContext:
+    """What programs that run for `device` learn about it, and the secrets that their output must not show."""
+    if site.settings.mode is ProvisioningMode.EXTERNAL:
+        return replace(_context(site, device), secrets=_secrets(site, device))
+    server = site.settings.server_address
+    return PushContext(device.mac, device.tenant.name, "", server, _secrets(site, device), mode=ProvisioningMode.LOCAL)
+
+
 def _run_scripts(
     session: Session, site: Site, transport: ScriptTransport, devices: Sequence[DeviceData]
 ) -> dict[int, tuple[str, ...]]:
@@ -269,9 +277,7 @@ def _run_scripts(
 
 
 def _run_script(site: Site, transport: ScriptTransport, device: DeviceData, files: Sequence[PushedFile]) -> ScriptRun:
-    plain = _context(site, device)
-    context = PushContext(plain.mac, plain.tenant, plain.segment, plain.server, _secrets(site, device))
-    return transport.run([file.disk for file in files], context)
+    return transport.run([file.disk for file in files], program_context(site, device))
 
 
 def _record_runs(session: Session, runs: Mapping[int, ScriptRun]) -> None:

@@ -82,6 +82,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "device_credentials": check_on_off,
     "client_certificates": lambda text: check_choice(text, ("off", "optional", "required")),
     "uploads_enabled": check_on_off,
+    "check_sync_auto": check_on_off,
 }
 SETTINGS_FIELDS = tuple(_CHECKS)
 """The fields that can be set, by their contract names, in the order of the page."""

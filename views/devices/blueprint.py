@@ -71,6 +71,8 @@ def provision_and_tell(mac: str, done: str = "") -> None:
     flash(f"{done} {sentence}".strip(), kind)
     for warning in result.warnings:
         flash(warning, "warning")
+    for sentence in result.command_errors:
+        flash(sentence, "warning")
     for sentence in result.push_errors:
         flash(f"Not delivered to the DMS: {sentence}", "warning")
 

@@ -15,6 +15,7 @@ from views.devices.blueprint import bp, device_page, the_device
 from views.site import current_site
 from webprov.audit import record_change
 from webprov.delivered import delivery_of
+from webprov.followups import command_runs
 from webprov.previews import DiffKind, DiffRow, Preview, preview_device
 from webprov.rights import Right
 from webprov.store.database import writing
@@ -86,6 +87,7 @@ def _page(device: Device, form: ConfirmedForm, *, revealed: bool = False) -> str
         views=VIEWS,
         text=(chosen.now if view == "now" else chosen.on_disk) if chosen else None,
         delivery=delivery_of(db_session(), current_site(), device),
+        commands=command_runs(db_session(), device.id),
         rows=_with_gaps(rows, chosen),
         added=sum(row.kind is DiffKind.ADDED for row in rows),
         removed=sum(row.kind is DiffKind.REMOVED for row in rows),

@@ -100,6 +100,8 @@ def _report(results: Sequence[ProvisionResult], chosen: int) -> None:
         remark(f"{counted(passed, 'device')} passed over: disabled.")
     for result in failed:
         remark(f"{format_mac(result.mac)} failed: {result.error}")
+    for result in (result for result in results if result.command_errors):
+        remark(f"{format_mac(result.mac)}: {' '.join(result.command_errors)}")
     for result in (result for result in results if result.push_errors):
         remark(f"{format_mac(result.mac)} was not delivered to the DMS: {' '.join(result.push_errors)}")
     if failed:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol as Shape
 
+from webprov.enums import ProvisioningMode
 from webprov.errors import TransportError
 
 LONGEST_KEY_BYTES = 1024
@@ -21,13 +22,14 @@ class PushedFile:
 
 @dataclass(frozen=True, slots=True)
 class PushContext:
-    """Whose files these are, as a script learns it; `secrets` must not show in anything that comes back."""
+    """Whose files these are, as a program learns it; `secrets` must not show in anything that comes back."""
 
     mac: str
     tenant: str
     segment: str
     server: str
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    mode: ProvisioningMode = ProvisioningMode.EXTERNAL
 
 
 @dataclass(frozen=True, slots=True)

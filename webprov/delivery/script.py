@@ -1,4 +1,5 @@
-"""A script of the installation as the way to the external DMS (spec 6; security TR-01 to TR-04)."""
+"""Programs of the installation that run for a device: the script that carries its files, commands of its model
+(spec 6; security TR-01 to TR-04)."""
 
 import os
 import re
@@ -77,15 +78,30 @@ class ScriptTransport:
 
     def run(self, files: Sequence[Path], context: PushContext) -> ScriptRun:
         """Check the script, then run it with the absolute paths as its arguments."""
-        try:
-            script, _ = check_script(self._path, self._folders)
-        except TransportError as e:
-            return ScriptRun(None, error=str(e))
-        arguments = [str(script), *(str(file.absolute()) for file in files)]
-        if sum(len(os.fsencode(argument)) + 1 for argument in arguments) >= _ARGUMENT_BYTES:
-            return ScriptRun(None, error=f"{script.name} was not run: the file names are longer than 128 kB together.")
-        with _AT_ONCE:
-            return _run(arguments, _environment(context), context.secrets, *self._limits)
+        paths = [str(file.absolute()) for file in files]
+        return run_program([self._path, *paths], self._folders, context, *self._limits)
+
+
+def run_program(
+    words: Sequence[str],
+    folders: Sequence[Path],
+    context: PushContext,
+    time_seconds: float = TIME_SECONDS,
+    grace_seconds: float = GRACE_SECONDS,
+) -> ScriptRun:
+    """Check the program that the first of `words` names, then run it with the others as its arguments, without a shell.
+
+    It learns of the device by five variables and nothing else. At most two run at once in this process.
+    """
+    try:
+        program, _ = check_script(words[0], folders)
+    except TransportError as e:
+        return ScriptRun(None, error=str(e))
+    arguments = [str(program), *words[1:]]
+    if sum(len(os.fsencode(argument)) + 1 for argument in arguments) >= _ARGUMENT_BYTES:
+        return ScriptRun(None, error=f"{program.name} was not run: its arguments are longer than 128 kB together.")
+    with _AT_ONCE:
+        return _run(arguments, _environment(context), context.secrets, time_seconds, grace_seconds)
 
 
 def check_script(path: str, folders: Sequence[Path]) -> tuple[Path, list[str]]:
@@ -144,7 +160,7 @@ def _environment(context: PushContext) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PROV_MAC": context.mac,
         "PROV_TENANT": context.tenant,
-        "PROV_MODE": "external",
+        "PROV_MODE": context.mode,
         "PROV_SERVER": context.server,
         "PROV_MODEL_SEGMENT": context.segment,
     }

@@ -17,16 +17,20 @@ _SEGMENT = re.compile(r"[^/\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}
 
 def output_path(output: str, values: Mapping[str, Any], library: TemplateLibrary) -> str:
     """The path that `output` names with these values; raises TemplateError where it is no usable path."""
-    if "${" not in output and "%" not in output and "\\" not in output and "<" not in output:
-        path = output
-    else:
-        loaded = library.name_template(output)
-        closure = Closure((loaded,), dict.fromkeys(loaded.facts.names, (output, 0)))
-        path = run(closure, {**values, **CALLS}, Escaper(_PLAIN), View(library, ""))
+    path = filled(output, values, library)
     problem = path_problem(path)
     if problem:
         raise TemplateError(output, 0, f"the file name “{path[:80]}” cannot be used: {problem}.")
     return path
+
+
+def filled(text: str, values: Mapping[str, Any], library: TemplateLibrary) -> str:
+    """One line of a model's section, like `${mac}.cfg`, with these values in place; raises TemplateError."""
+    if "${" not in text and "%" not in text and "\\" not in text and "<" not in text:
+        return text
+    loaded = library.name_template(text)
+    closure = Closure((loaded,), dict.fromkeys(loaded.facts.names, (text, 0)))
+    return run(closure, {**values, **CALLS}, Escaper(_PLAIN), View(library, ""))
 
 
 def path_problem(path: str) -> str:
