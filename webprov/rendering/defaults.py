@@ -25,4 +25,5 @@ SET_DEFAULTS = {
     "IP_MODE": "ipv4",
     "WEB_UI": "1",
     "PHONEBOOK_NAME": "Contacts",
+    "MEMBERS": "",
 }

@@ -144,6 +144,7 @@ SET_NAMES = {
     "IP_MODE": "ipv4, ipv6 or dual",
     "WEB_UI": "1 keeps the phone's web pages on, 0 switches them off",
     "PHONEBOOK_NAME": "Name of the contact directory on the phone",
+    "MEMBERS": "MAC addresses of the further base stations of a DECT system, apart by blanks",
 }
 
 SET_PREFIX = "set_"

@@ -1,11 +1,13 @@
 """From a phone model and its variables to the files that the phone fetches: pure, no disk, no network (spec 4, 5)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from webprov.enums import FileFormat
-from webprov.errors import TemplateError
+from webprov.errors import InvalidValue, TemplateError
+from webprov.mac import parse_mac
 from webprov.phones.phonemodel import FileRule, PhoneModel, SharedRule
 from webprov.rendering.context import TemplateContext, Value
 from webprov.rendering.escaping import Escaper, Raw
@@ -31,6 +33,10 @@ def render_device(
     """
     device = _Device(context, library, tenant)
     files = [device.file(rule) for rule in model.files]
+    for mac in member_macs(context.values) if model.members else ():
+        member = _Device(replace(context, values={**context.values, "MAC": mac, "mac": mac.lower()}), library, tenant)
+        files += [member.file(rule) for rule in model.members]
+    files += _aliases(model, device, files)
     seen: dict[str, RenderedFile] = {}
     for file in files:
         other = seen.setdefault(file.path.casefold(), file)
@@ -39,6 +45,31 @@ def render_device(
             raise TemplateError(file.template, 0, reason)
     asked = [device.path(request.name).casefold() for request in model.boot]
     return sorted(files, key=lambda file: -_position(file.path, asked))
+
+
+def member_macs(values: Mapping[str, Value]) -> list[str]:
+    """The further base stations of a DECT system, as MEMBERS names them; raises TemplateError for what is no MAC."""
+    try:
+        return [parse_mac(word) for word in str(values.get("MEMBERS", "")).replace(",", " ").split()]
+    except InvalidValue as e:
+        raise TemplateError("MEMBERS", 0, str(e)) from e
+
+
+def _aliases(model: PhoneModel, device: "_Device", files: Sequence[RenderedFile]) -> list[RenderedFile]:
+    """The same content under other names: `alias_N = name` of the first file, `alias_N = produced -> name` of another.
+
+    An alias that differs in the case of letters alone is none: names are looked up without regard to it.
+    """
+    by_path = {file.path.casefold(): file for file in files}
+    found = []
+    for alias in model.aliases:
+        of, arrow, name = (part.strip() for part in alias.rpartition("->"))
+        produced, path = device.path(of) if arrow else files[0].path, device.path(name)
+        if produced.casefold() not in by_path:
+            raise TemplateError(alias, 0, f"no file of the model is called {produced}; name one that template_N writes")
+        if path.casefold() != produced.casefold():
+            found.append(replace(by_path[produced.casefold()], path=path))
+    return found
 
 
 def render_shared(rule: SharedRule, context: TemplateContext, library: TemplateLibrary) -> RenderedFile:

@@ -1,5 +1,7 @@
 """A context and a model to render from, without a device behind them."""
 
+from typing import Any
+
 from webprov.phones.phonemodel import BootRequest, FileRule, PhoneModel
 from webprov.rendering.context import TemplateContext, Value
 
@@ -29,7 +31,7 @@ def make_context(**values: Value) -> TemplateContext:
     return TemplateContext({**base, **values}, lines, ({**KEY},), (0, 2), (0,))
 
 
-def make_model(*files: FileRule, boot: tuple[str, ...] = ()) -> PhoneModel:
-    """A phone model with these files."""
+def make_model(*files: FileRule, boot: tuple[str, ...] = (), **values: Any) -> PhoneModel:
+    """A phone model with these files, and `values` for further fields."""
     requests = tuple(BootRequest(name) for name in boot)
-    return PhoneModel("yealink-t54w", "Yealink", "Yealink T54W", files=files, boot=requests)
+    return PhoneModel("yealink-t54w", "Yealink", "Yealink T54W", files=files, boot=requests, **values)

@@ -309,3 +309,40 @@ def test_any_process_renders_the_same_bytes(write):
     }
 
     assert len(found) == 1
+
+
+def test_an_alias_is_the_same_content_under_another_name(write, library):
+    write("shipped/a.cfg", HEADER + "name = a ${mac}\n")
+    write("shipped/b.cfg", HEADER + "name = b\n")
+    rules = FileRule("a.cfg", "${mac}.cfg"), FileRule("b.cfg", "${mac}-b.cfg")
+    model = make_model(*rules, aliases=("cfg${MAC}.txt", "${mac}-B.cfg -> b.cfg", "${MAC}.cfg"))
+
+    files = {file.path: file.text for file in render_device(model, make_context(), library, "acme")}
+
+    a, b = "name = a 805ec0123456\n", "name = b\n"
+    assert files == {"805ec0123456.cfg": a, "805ec0123456-b.cfg": b, "cfg805EC0123456.txt": a, "b.cfg": b}
+
+
+def test_an_alias_of_a_file_that_is_not_written_is_refused(write, library):
+    write("shipped/a.cfg", HEADER)
+
+    with pytest.raises(TemplateError, match=r"no file of the model is called b\.cfg"):
+        render_device(make_model(FileRule("a.cfg", "a.cfg"), aliases=("b.cfg -> c.cfg",)), make_context(), library, "")
+
+
+def test_members_of_a_dect_system_get_files_with_their_own_mac(write, library):
+    write("shipped/a.cfg", HEADER + "mac = ${mac}\n")
+    model = make_model(FileRule("a.cfg", "${mac}.cfg"), members=(FileRule("a.cfg", "${mac}.cfg"),))
+    context = make_context(MEMBERS="80:5E:C0:12:34:57, 805ec0123458")
+
+    files = {file.path: file.text for file in render_device(model, context, library, "acme")}
+
+    assert files == {f"{mac}.cfg": f"mac = {mac}\n" for mac in ("805ec0123456", "805ec0123457", "805ec0123458")}
+
+
+def test_members_that_are_no_addresses_are_refused(write, library):
+    write("shipped/a.cfg", HEADER)
+    model = make_model(FileRule("a.cfg", "${mac}.cfg"), members=(FileRule("a.cfg", "${mac}.cfg"),))
+
+    with pytest.raises(TemplateError, match=r"MEMBERS.*“80:5E” is not a MAC address"):
+        render_device(model, make_context(MEMBERS="80:5E"), library, "acme")
