@@ -140,7 +140,8 @@ def unneeded_shared_records(session: Session, site: Site, *, leaving_out: Sequen
 
     None while a model in use is missing: which files its phones still fetch is not known then, and files stay.
     """
-    shared = session.execute(select(_FILES).where(_FILES.c.device_id.is_(None))).all()
+    of_families = _FILES.c.device_id.is_(None), _FILES.c.owner.not_like("CONTACTS/%")
+    shared = session.execute(select(_FILES).where(*of_families)).all()
     if not shared:
         return []
     used = (
