@@ -17,7 +17,7 @@ from webprov.delivery.breaker import Breaker
 from webprov.delivery.crew import Crew, Late
 from webprov.delivery.guardedhttp import GuardedPool
 from webprov.delivery.mediatypes import content_type
-from webprov.delivery.pushes import PushContext, PushedFile, PushResult, object_key
+from webprov.delivery.pushes import Haste, PushContext, PushedFile, PushResult, object_key
 from webprov.delivery.s3errors import FAILURES, transport_error
 from webprov.errors import TransportError
 from webprov.store.settings import ProvisioningSettings
@@ -73,7 +73,7 @@ class S3Transport:
     def probe(self) -> list[str]:
         """Write a small object under the prefix and remove it. Warnings; raises TransportError at the field."""
         key = f"{self._prefix}.webprov-{secrets.token_hex(6)}"
-        ((found,),) = self._within([[partial(self._attempt, partial(self._probe, key))]])
+        ((found,),) = self._within([[partial(self._attempt, partial(self._probe, key))]], LIMIT_SECONDS)
         if isinstance(found, TransportError):
             raise found
         self._breaker.note(None)
@@ -94,14 +94,13 @@ class S3Transport:
         """Put the files of one device side by side, all within 10 s."""
         return self.push_all([files])[0]
 
-    def push_all(self, groups: Sequence[Sequence[PushedFile]], *, patient: bool = False) -> list[list[PushResult]]:
-        """Put the files of many devices, 32 at once, each group within 10 s from when its turn comes.
-
-        While the endpoint fails, most are not even tried (see `Breaker`). Slow answers count as failing unless the
-        caller is `patient`.
-        """
+    def push_all(
+        self, groups: Sequence[Sequence[PushedFile]], haste: Haste = Haste.AT_ONCE, limit_seconds: float = LIMIT_SECONDS
+    ) -> list[list[PushResult]]:
+        """Put the files of many devices, 32 at once; each group ends within its time from when its turn comes."""
         keys = [[self.key(file.segment, file.path) for file in files] for files in groups]
-        return self._outcomes(keys, [[partial(self._push, file) for file in files] for files in groups], patient)
+        tasks = [[partial(self._push, file) for file in files] for files in groups]
+        return self._outcomes(keys, tasks, haste, limit_seconds)
 
     def _push(self, file: PushedFile) -> str:
         try:
@@ -111,9 +110,12 @@ class S3Transport:
         self._put(self.key(file.segment, file.path), content, content_type(file.path))
         return sha256(content).hexdigest()
 
-    def remove(self, keys: Sequence[str]) -> list[PushResult]:
-        """Remove objects, each within 10 s; one that is not there counts as removed."""
-        done = self._outcomes([[key] for key in keys], [[partial(self._remove, key)] for key in keys], patient=True)
+    def remove(
+        self, keys: Sequence[str], haste: Haste = Haste.AT_ONCE, limit_seconds: float = LIMIT_SECONDS
+    ) -> list[PushResult]:
+        """Remove objects, each within that time from when its turn comes; one that is not there counts as removed."""
+        tasks = [[partial(self._remove, key)] for key in keys]
+        done = self._outcomes([[key] for key in keys], tasks, haste, limit_seconds)
         return [result for group in done for result in group]
 
     def _remove(self, key: str) -> str:
@@ -144,39 +146,46 @@ class S3Transport:
             raise TransportError("s3_endpoint", f"{self._endpoint} confirmed another content than it was sent.")
 
     def _outcomes(
-        self, keys: Sequence[Sequence[str]], groups: Sequence[Sequence[Callable[[], str]]], patient: bool
+        self,
+        keys: Sequence[Sequence[str]],
+        groups: Sequence[Sequence[Callable[[], str]]],
+        haste: Haste,
+        limit_seconds: float,
     ) -> list[list[PushResult]]:
-        guarded = [[partial(self._unless_broken, task, patient) for task in tasks] for tasks in groups]
+        guarded = [[partial(self._unless_paused, task, haste) for task in tasks] for tasks in groups]
+        outcomes = self._within(guarded, limit_seconds)
         return [
-            [_result(key, outcome) for key, outcome in zip(names, outcomes, strict=True)]
-            for names, outcomes in zip(keys, self._within(guarded), strict=True)
+            [_result(key, outcome) for key, outcome in zip(names, found, strict=True)]
+            for names, found in zip(keys, outcomes, strict=True)
         ]
 
-    def _unless_broken(self, task: Callable[[], T], patient: bool) -> T | TransportError:
+    def _unless_paused(self, task: Callable[[], T], haste: Haste) -> T | TransportError:
         refusal = self._breaker.refusal
-        if isinstance(refusal, TransportError):
+        if isinstance(refusal, TransportError) and haste is not Haste.AT_ONCE:
             return refusal
         start = time.monotonic()
         outcome = self._attempt(task)
-        self._breaker.note(self._verdict(outcome, time.monotonic() - start, patient))
+        self._breaker.note(self._verdict(outcome, time.monotonic() - start, haste))
         return outcome
 
-    def _verdict(self, outcome: object, seconds: float, patient: bool) -> TransportError | None:
+    def _verdict(self, outcome: object, seconds: float, haste: Haste) -> TransportError | None:
         """What the breaker hears; a task that was broken off knows only that its connection ended."""
         if seconds >= self._limit_seconds:
             return self._too_late()
         if isinstance(outcome, TransportError):
             return outcome
-        return None if patient or seconds <= _SLOW_SECONDS else self._slow()
+        return self._slow() if seconds > _SLOW_SECONDS and haste is Haste.BULK else None
 
     def _slow(self) -> TransportError:
         return TransportError(
             "s3_endpoint", f"{self._endpoint} answers so slowly that files wait for a quieter moment."
         )
 
-    def _within(self, groups: Sequence[Sequence[Callable[[], T | TransportError]]]) -> list[list[T | TransportError]]:
-        crew = Crew(_AT_ONCE, self._limit_seconds, self._pool.abort)
-        done = crew.run(groups)
+    def _within(
+        self, groups: Sequence[Sequence[Callable[[], T | TransportError]]], limit_seconds: float
+    ) -> list[list[T | TransportError]]:
+        limit = min(self._limit_seconds, limit_seconds)
+        done = Crew(_AT_ONCE, limit, self._pool.abort).run(groups)
         return [[self._told(outcome) for outcome in outcomes] for outcomes in done]
 
     def _told(self, outcome: T | TransportError | Late) -> T | TransportError:
