@@ -21,7 +21,7 @@ from webprov.fetchlist import MOST_COUNTED, FetchQuery, FetchRow, list_fetches
 from webprov.fetchwords import WORDS, Answer, reasons_of, words_for
 from webprov.mac import format_mac, parse_mac
 from webprov.rights import Right
-from webprov.serving.gatekeeper import Reason
+from webprov.serving.askers import Reason
 from webprov.store.models import Device, utc_now
 
 bp = Blueprint("fetches", __name__, url_prefix="/fetches")

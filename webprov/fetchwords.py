@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webprov.serving.gatekeeper import Reason
+from webprov.serving.askers import Reason
 
 
 class Answer(StrEnum):
@@ -26,12 +26,21 @@ WORDS: dict[str, Words] = {
     Reason.DELIVERED: Words(Answer.SERVED, "got it"),
     Reason.UNCHANGED: Words(Answer.SERVED, "has it already"),
     Reason.NO_CREDENTIALS: Words(Answer.NOTHING, "was asked to sign in"),
+    Reason.STORED: Words(Answer.SERVED, "sent it, and it was kept"),
     Reason.STALE_NONCE: Words(Answer.NOTHING, "was asked to sign in again"),
     Reason.UNKNOWN_NAME: Words(Answer.NOTHING, "there is no such file"),
     Reason.OUTSIDE: Words(Answer.NOTHING, "wrong path: files lie under /provisioning/"),
     Reason.FILE_GONE: Words(Answer.REFUSED, "the file is missing on this server’s disk"),
     Reason.WRONG_CREDENTIALS: Words(Answer.REFUSED, "wrong password"),
     Reason.NETWORK: Words(Answer.REFUSED, "not from an allowed network"),
+    Reason.TENANT_NETWORK: Words(Answer.REFUSED, "not from a network of its tenant"),
+    Reason.NO_CERTIFICATE: Words(Answer.REFUSED, "showed no certificate"),
+    Reason.FOREIGN_CERTIFICATE: Words(Answer.REFUSED, "its certificate is of no known device"),
+    Reason.NOT_OWN: Words(Answer.REFUSED, "the file belongs to another device"),
+    Reason.OWN_NEEDED: Words(Answer.REFUSED, "used the shared sign-in, but has one of its own"),
+    Reason.UPLOADS_OFF: Words(Answer.REFUSED, "uploads are switched off"),
+    Reason.TOO_LARGE: Words(Answer.REFUSED, "what it sent is too large"),
+    Reason.TOO_MANY: Words(Answer.REFUSED, "it sent too many files"),
     Reason.LOCKED_OUT: Words(Answer.REFUSED, "locked out after wrong guesses"),
     Reason.METHOD: Words(Answer.REFUSED, "only reading is allowed"),
 }

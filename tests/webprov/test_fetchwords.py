@@ -1,7 +1,7 @@
 import pytest
 
 from webprov.fetchwords import Answer, reasons_of, words_for
-from webprov.serving.gatekeeper import Reason
+from webprov.serving.askers import Reason
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -9,6 +9,7 @@ def test_every_reason_has_words_and_one_kind(reason):
     words = words_for(reason)
 
     assert words.text
+    assert words.text != reason
     assert [kind for kind in Answer if reason in reasons_of(kind)] == [words.answer]
 
 
