@@ -26,6 +26,8 @@ class Reason(StrEnum):
     FILE_GONE = "file gone"
     OUTSIDE = "outside provisioning"
     METHOD = "method not allowed"
+    BROKEN_OFF = "broken off"
+    BUSY = "too many transfers at once"
     STORED = "stored"
     UPLOADS_OFF = "uploads are off"
     TOO_LARGE = "too large"

@@ -3,6 +3,7 @@
 import os
 import stat
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -99,6 +100,17 @@ class Fetching:
             self._own_logins.note(asker.identity.device_id)
         self._record(name, asker, record, fetched, head=head)
         return fetched
+
+    def begin_fetch(self, name: str, asker: Asker) -> tuple[FetchedFile, Callable[[bool], None]]:
+        """As `fetch_file`, where sending takes a while and may fail: what is to be sent, and what to call once with
+        whether the asker has got it all. Only then is it recorded, so that a forged request counts for nothing."""
+        record, fetched = self._look_up(name, asker)
+
+        def finish(complete: bool) -> None:
+            broken = fetched.found and not complete
+            self._record(name, asker, record, fetched._replace(reason=Reason.BROKEN_OFF) if broken else fetched)
+
+        return fetched, finish
 
     def refuse(self, name: str, asker: Asker, status: int, reason: Reason, size: int = 0) -> None:
         """Leave a record of a request that fetched nothing: refused, or an upload."""
@@ -211,9 +223,11 @@ class Fetching:
             Reason.DELIVERED, content, f'"{digest[:32]}"', record.last_modified, record.content_type, size
         )
 
-    def _record(self, name: str, asker: Asker, record: ServedFile | None, fetched: FetchedFile, *, head: bool) -> None:
+    def _record(
+        self, name: str, asker: Asker, record: ServedFile | None, fetched: FetchedFile, *, head: bool = False
+    ) -> None:
         reason = fetched.reason
-        status = {Reason.DELIVERED: 200, Reason.UNCHANGED: 304}.get(reason, 404)
+        status = {Reason.DELIVERED: 200, Reason.UNCHANGED: 304, Reason.BROKEN_OFF: 499}.get(reason, 404)
         device = record.device if record else None
         self.log.add(
             Fetch(

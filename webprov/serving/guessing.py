@@ -87,9 +87,12 @@ class Guesses:
         return bool(self._out) and self._out.get((source, kind), 0) > time.monotonic()
 
     def note(self, source: str, kind: Kind, what: str) -> None:
-        """Count one wrong try. It is written at once; the caller waits for that (some ms) where it may be the last."""
+        """Count one wrong try. It is written at once; the caller waits for that (some ms) where it may be the last.
+
+        Nobody waits for TFTP: its one loop serves all, and forged addresses would bring it to a stand.
+        """
         self._batches.add(Guess(source, kind, what, time.monotonic()))
-        if kind in _PASSWORDS or (source, kind) in self._near:
+        if kind in _PASSWORDS or (kind is Kind.NAMES and (source, kind) in self._near):
             self._batches.settle(_SETTLE_SECONDS)
         else:
             self._batches.hurry()

@@ -144,7 +144,7 @@ def make_server(
     `adjusted` are more of waitress's adjustments.
     """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a storm fills the queue: normal, and costly to log
-    _allow_open_files(limits.connections + 500)
+    allow_open_files(limits.connections + 500)
     adjustments = Adjustments(
         sockets=[listener],
         threads=limits.threads,
@@ -172,7 +172,7 @@ def make_server(
     )
 
 
-def _allow_open_files(wanted: int) -> None:
+def allow_open_files(wanted: int) -> None:
     """As many open files as the system lets us have, up to what our connections need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:

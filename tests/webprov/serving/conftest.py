@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.webprov.serving.fleet import Fleet, Phones
+from tests.webprov.serving.tftpclient import Client, Tftp
 from webprov.enums import Protocol
 from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
 from webprov.serving.httpserver import PHONE_LIMITS, BoundedServer, make_server
+from webprov.serving.tftp import TftpServer
+from webprov.serving.tftpdesk import Desk
+from webprov.serving.tftptransfer import Patience
 
 
 @pytest.fixture
@@ -36,6 +40,37 @@ def start_phones(instance, fleet) -> Iterator[Callable[[], Phones]]:
     for server, thread, fetching in running:
         stop(server, thread)
         fetching.close()
+
+
+@pytest.fixture
+def start_tftp(instance, fleet) -> Iterator[Callable[..., Tftp]]:
+    """Starts TFTP listeners; the loopback is listed in the settings."""
+    running = []
+    fleet.change(tftp_enabled=True, tftp_networks="127.0.0.0/8")
+
+    def start(patience: Patience | None = None) -> Tftp:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+        fetching = Fetching(instance)
+        server = TftpServer(listener, Desk(fetching), patience)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running.append((server, thread, fetching, listener))
+        return Tftp(listener.getsockname()[1], server, fetching)
+
+    yield start
+    for server, thread, fetching, listener in running:
+        server.stop()
+        with Client(listener.getsockname()[1]) as waking:
+            waking.send(b"")
+        thread.join(5)
+        fetching.close()
+        listener.close()
+
+
+@pytest.fixture
+def tftp(start_tftp) -> Tftp:
+    return start_tftp()
 
 
 def stop(server, thread) -> None:
