@@ -79,9 +79,9 @@ class Service:
                 found[words[words.index(b"--only") + 1].decode()] = int(folder.name)
         return found
 
-    def listener(self):
+    def listener(self, protocol: Protocol = Protocol.HTTP):
         with self.instance.sessions() as session:
-            return listener_of(session, Protocol.HTTP)
+            return listener_of(session, protocol)
 
     def close(self) -> None:
         if self.process and self.process.poll() is None:

@@ -120,8 +120,9 @@ def _is_running(config: Config) -> bool:
 
 def _is_free(place: Place) -> bool:
     family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family, place.kind) as probe:
+        if place.kind is socket.SOCK_STREAM:  # two UDP sockets may share a port then
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((place.host, place.port))
         except OSError:

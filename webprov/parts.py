@@ -15,6 +15,8 @@ from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
 from webprov.serving.httpserver import ADMIN_LIMITS, PHONE_LIMITS, make_server
 from webprov.serving.sources import Sources
+from webprov.serving.tftp import TftpServer
+from webprov.serving.tftpdesk import Desk
 from webprov.store.instance import Instance
 from webprov.store.settings import ProvisioningSettings
 
@@ -31,6 +33,7 @@ class Place:
     host: str
     port: int
     processes: int = 1
+    kind: socket.SocketKind = socket.SOCK_STREAM
 
     def __str__(self) -> str:
         if not self.port:
@@ -75,6 +78,16 @@ def run_https(instance: Instance, listener: socket.socket) -> None:
     _named(f"{TLS_PARTS}:run_https")(instance, listener, _is_proxy(instance))
 
 
+def run_tftp(instance: Instance, listener: socket.socket) -> None:
+    """The phones' TFTP."""
+    fetching = Fetching(instance)
+    _collect_seldom()
+    try:
+        TftpServer(listener, Desk(fetching)).run()
+    finally:
+        fetching.close()
+
+
 def run_worker(instance: Instance) -> None:
     """What is done in the background; phones and people go first where processors are short.
 
@@ -115,7 +128,8 @@ def _phone_place(protocol: Protocol) -> Callable[[ProvisioningSettings, Config],
         if not settings.serves_phones or not settings.enabled(protocol):
             return None
         processes = config.http_processes if protocol is Protocol.HTTP else 1
-        return Place(config.phone_address, settings.port(protocol), processes)
+        kind = socket.SOCK_DGRAM if protocol is Protocol.TFTP else socket.SOCK_STREAM
+        return Place(config.phone_address, settings.port(protocol), processes, kind)
 
     return place
 
@@ -124,6 +138,7 @@ PARTS: Mapping[str, Part] = {
     "admin": Part(_admin_place, run_admin),
     "http": Part(_phone_place(Protocol.HTTP), run_http, retires=True),
     "https": Part(_phone_place(Protocol.HTTPS), run_https, retires=True),
+    "tftp": Part(_phone_place(Protocol.TFTP), run_tftp, retires=True),
     "worker": Part(_background, run_worker),
 }
 

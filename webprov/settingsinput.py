@@ -31,7 +31,7 @@ from webprov.storagechecks import (
 )
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
-AVAILABLE_PROTOCOLS = (Protocol.HTTP, Protocol.HTTPS)
+AVAILABLE_PROTOCOLS = (Protocol.HTTP, Protocol.HTTPS, Protocol.TFTP)
 """What has a listener so far; the others cannot be enabled."""
 
 
@@ -239,6 +239,8 @@ def _local(settings: ProvisioningSettings) -> dict[str, str]:
     if settings.mode is ProvisioningMode.LOCAL and not settings.enabled(settings.default_protocol):
         name = settings.default_protocol.upper()
         found["default_protocol"] = f"{name} is switched off. Switch it on under Protocols or choose another."
+    if settings.tftp_enabled and not settings.tftp_networks:
+        found["tftp_networks"] = "Enter the networks that phones may use TFTP from, like 10.0.0.0/8, 192.168.0.0/16."
     return found | _sign_in(settings)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -242,9 +242,23 @@ def wait_for_end(children: Iterable[Child]) -> None:
 
 
 def bind(place: Place) -> socket.socket:
-    """A listening socket at `place`; raises OSError. `::` takes IPv4 too."""
-    family, _, _, _, address = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0]
+    """A bound socket at `place`, listening where it is a stream; raises OSError. `::` takes IPv4 too."""
+    family, _, _, _, address = socket.getaddrinfo(place.host, place.port, type=place.kind)[0]
+    if place.kind is socket.SOCK_DGRAM:
+        return _bind_datagrams(family, address, dualstack=place.host == "::")
     return socket.create_server(address[:2], family=family, backlog=2_048, dualstack_ipv6=place.host == "::")
+
+
+def _bind_datagrams(family: int, address: Any, *, dualstack: bool) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dualstack)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def lock_instance(config: Config, only: str | None) -> IO[str]:

@@ -24,6 +24,7 @@ CURRENT = ProvisioningSettings(
         ("tftp_enabled", "on", "does not serve TFTP"),
         ("default_protocol", "https", "HTTPS is switched off"),
         ("tftp_networks", "10.20.0.0/33", "is not a network"),
+        ("tftp_networks", "", "Enter the networks"),
         ("http_user", "a:b", "Leave out"),
         ("http_user", "", "Enter the user"),
         ("http_password", "PlcmSpIp", "too easy"),
@@ -56,7 +57,7 @@ CURRENT = ProvisioningSettings(
 )
 def test_parse_settings_names_the_field_and_the_remedy(name, text, part):
     with pytest.raises(InvalidInput) as caught:
-        parse_settings({name: text}, CURRENT)
+        parse_settings({"tftp_enabled": "on", name: text}, CURRENT)
 
     assert part in caught.value.errors[name]
 

@@ -14,6 +14,10 @@ import pytest
 
 from tests.service import Service, eventually, free_port, status
 from tests.webprov.serving.fleet import Fleet, basic
+from tests.webprov.serving.tftpclient import Client, request
+from webprov.enums import Protocol
+from webprov.errors import WebprovError
+from webprov.parts import part_named
 from webprov.store.listeners import ListenerState
 
 
@@ -163,9 +167,41 @@ def test_one_part_alone_follows_the_mode_and_ends_on_ctrl_c(service):
     assert service.process.wait(10) == 0
 
 
-def test_a_part_that_does_not_exist_is_refused(service):
-    command = [sys.executable, "-m", "webprov", "serve", "--only", "tftp"]
-    refused = subprocess.run(command, env=service.env, capture_output=True, text=True, timeout=20)
+def test_a_part_that_does_not_exist_is_refused():
+    with pytest.raises(WebprovError, match=r"This webprov has no part “gopher”\. It has admin, "):
+        part_named("gopher")
 
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith("Error: This webprov has no part “tftp”.")
+
+def test_tftp_follows_the_settings_while_the_rest_goes_on(running):
+    eventually(lambda: status(running.port, "/provisioning/x"))
+    before = running.children()
+    port, taken = free_udp_port(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    running.change(tftp_enabled=True, tftp_port=port, tftp_networks="127.0.0.0/8")
+    assert eventually(lambda: tftp_answers(port), 8)
+    with taken:
+        taken.bind(("127.0.0.1", 0))
+        running.change(tftp_port=taken.getsockname()[1])
+        assert eventually(lambda: running.listener(Protocol.TFTP).state is ListenerState.FAILED, 8)
+        assert "is taken by another program" in running.listener(Protocol.TFTP).text
+        assert tftp_answers(port)
+    running.change(tftp_enabled=False)
+
+    assert eventually(lambda: "tftp" not in running.children(), 8)
+    assert not tftp_answers(port)
+    assert {name: running.children()[name] for name in before} == before
+
+
+def free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def tftp_answers(port: int) -> bool:
+    with Client(port) as client:
+        try:
+            reply = client.ask(request("nothing.cfg"), 1)
+        except ConnectionRefusedError:
+            return False
+    return reply is not None and reply.opcode == 5

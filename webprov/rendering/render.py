@@ -87,13 +87,13 @@ def render_shared(rule: SharedRule, context: TemplateContext, library: TemplateL
 def render_directory(
     rule: FileRule,
     values: Mapping[str, Value],
-    collections: Mapping[str, Sequence[SimpleNamespace]],
+    contacts: Sequence[Mapping[str, str]],
     library: TemplateLibrary,
     tenant: str,
 ) -> RenderedFile:
-    """One file of a contact directory: its template sees `values` and the collections of contacts."""
+    """A contact directory: its template sees `values` and CONTACTS, one record per contact."""
     closure = library.closure(rule.template, tenant)
-    data = {**values, **collections, **CALLS}
+    data = {**values, "CONTACTS": _records(contacts), **CALLS}
     return _finish(output_path(rule.output, values, library), closure, data, library, tenant)
 
 
