@@ -32,6 +32,7 @@ class Reason(StrEnum):
     UPLOADS_OFF = "uploads are off"
     TOO_LARGE = "too large"
     TOO_MANY = "too many uploads"
+    NOT_KEPT = "could not be stored"
 
 
 class Proven(StrEnum):

@@ -1,7 +1,7 @@
 """Firmware and other files that administrators put into the provisioning directory (spec 7, 8).
 
 They are found by a map made from the directory, never by a path made from a request (security PH-14): symbolic links,
-dot files, leftovers of editors and everything that provisioning makes are not in it. The map follows within a second.
+dot files, leftovers of editors and everything that provisioning makes are not in it. The map follows at once.
 """
 
 import logging
@@ -16,7 +16,7 @@ from webprov.mac import find_mac
 
 log = logging.getLogger(__name__)
 
-_CHECK_SECONDS = 1.0
+_CHECK_SECONDS = 0.25
 _WAIT_SECONDS = 0.3
 _REST_FACTOR = 10
 _DEEPEST = 8

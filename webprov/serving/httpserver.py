@@ -2,6 +2,7 @@
 
 waitress by itself lets a client take for ever over its headers as long as a byte comes now and then. Here a request has
 15 s for its headers and its time for the body, counted from its first byte, and one address holds 512 connections.
+Who reads takes at least 2 KiB a second over any half minute, and few at once may send more than a form's worth.
 """
 
 import logging
@@ -15,8 +16,11 @@ from typing import Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
+from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
+from waitress.utilities import RequestEntityTooLarge
 
 from webprov.serving.retirement import RETIRING
 
@@ -24,6 +28,14 @@ HEADER_SECONDS = 15
 IDLE_SECONDS = 15
 CONNECTIONS_PER_SOURCE = 512
 HEADER_BYTES = 16 * 1024
+READ_SECONDS = 30
+READ_BYTES = 60 * 1024
+"""So much of an answer, or all that is left, has to be taken in so many seconds."""
+LARGE_BYTES = 64 * 1024
+_LARGE_AT_ONCE = 32
+_LARGE_PER_SOURCE = 8
+_SENDING = ("PUT", "POST")
+_KEPT_AFTER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +46,43 @@ class Limits:
     connections: int
     body_bytes: int
     body_seconds: int
+    large_bodies: int = 1_000  # how many bodies over LARGE_BYTES may be under way at once
 
 
-PHONE_LIMITS = Limits(threads=4, connections=4_000, body_bytes=64 * 1024, body_seconds=60)
+PHONE_LIMITS = Limits(
+    threads=4,
+    connections=4_000,
+    body_bytes=1024 * 1024 + 1,  # waitress refuses from here on: 1 MiB is allowed (PH-15)
+    body_seconds=60,
+    large_bodies=_LARGE_AT_ONCE,
+)
 ADMIN_LIMITS = Limits(threads=8, connections=1_000, body_bytes=64 * 1024 * 1024, body_seconds=300)
 
 
-class BoundedChannel(HTTPChannel):  # type: ignore[misc]
-    """One connection that knows when its unfinished request began."""
+class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
+    """A request being received; only those that send something may be large."""
 
+    @property
+    def expected_bytes(self) -> int:
+        """How long its body says it will be; in chunks, how long it is so far."""
+        return int(max(self.content_length, self.body_bytes_received))
+
+    def received(self, data: bytes) -> int:
+        """Take bytes; how many belonged to this request."""
+        consumed = int(super().received(data))
+        if self.headers_finished and self.expected_bytes > LARGE_BYTES and self.command not in _SENDING:
+            self.error = RequestEntityTooLarge(f"exceeds max_body of {LARGE_BYTES}")
+            self.completed: bool = True
+        return consumed
+
+
+class BoundedChannel(HTTPChannel):  # type: ignore[misc]
+    """One connection that knows when its unfinished request began, and how its answer is taken."""
+
+    parser_class = BoundedParser
     began = 0.0
+    _admitted: BoundedParser | None = None  # the request that may send a large body
+    _window: tuple[float, int] | None = None  # since when, and how much of the answer was left then
 
     def __init__(self, server: "BoundedServer", sock: socket.socket, addr: Any, *args: Any, **kwargs: Any) -> None:
         self.source = addr[0]
@@ -53,7 +92,23 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         """Take bytes; the first of a request starts its time."""
         if self.request is None:
             self.began = time.monotonic()
-        return super().received(data)
+        taken = super().received(data)
+        if self.sends_large and self._admitted is not self.request:
+            self._admitted = self.request
+            self.will_close = not self.server.has_room(self)
+        return taken
+
+    def write_soon(self, data: Any) -> Any:
+        """Send, after what waits. Nothing follows a large file on the same connection: who reads it slowly would hold
+        a thread with the next request."""
+        written = super().write_soon(data)
+        if isinstance(data, ReadOnlyFileBasedBuffer) and written > _KEPT_AFTER_BYTES:
+            with self.requests_lock:
+                for request in self.requests[1:]:
+                    request.close()
+                del self.requests[1:]
+                self.close_when_flushed = True
+        return written
 
     def add_channel(self, map: Any = None) -> None:
         """Enter the connection into the server's count per address."""
@@ -71,6 +126,24 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     def is_busy(self) -> bool:
         """Whether a request is being received, worked on or answered."""
         return bool(self.requests or self.total_outbufs_len or self.request)
+
+    @property
+    def sends_large(self) -> bool:
+        """Whether a large body is being received."""
+        request = self.request
+        return request is not None and request.headers_finished and request.expected_bytes > LARGE_BYTES
+
+    def is_stalled(self, now: float) -> bool:
+        """Whether the client takes its answer too slowly, or not at all (`now`: monotonic seconds)."""
+        left = self.total_outbufs_len
+        if not left or self._window is None or left > self._window[1]:
+            self._window = (now, left) if left else None
+            return False
+        since, before = self._window
+        if now - since < READ_SECONDS:
+            return False
+        self._window = (now, left)
+        return bool(before - left < READ_BYTES)
 
     def is_late(self, now: float) -> bool:
         """Whether the request being received has used up its time (`now`: monotonic seconds)."""
@@ -105,12 +178,22 @@ class BoundedServer(TcpWSGIServer):  # type: ignore[misc]
             return None
         return accepted
 
+    def has_room(self, channel: BoundedChannel) -> bool:
+        """Whether `channel` may go on sending a large body, beside the others that do."""
+        others = [each for each in self.active_channels.values() if each.sends_large]
+        of_source = sum(each.source == channel.source for each in others)
+        return len(others) <= self.limits.large_bodies and (
+            of_source <= _LARGE_PER_SOURCE or self._unlimited(channel.source)
+        )
+
     def maintenance(self, now: float) -> None:
-        """Close what is idle (waitress), and what is late."""
+        """Close what is idle (waitress), what is late, and whose client does not read."""
         super().maintenance(now)
         clock = time.monotonic()
-        for channel in self.active_channels.values():
-            if channel.is_late(clock) or (self.retiring.is_set() and not channel.is_busy):
+        for channel in list(self.active_channels.values()):
+            if channel.is_stalled(clock):
+                channel.handle_close()  # at once: its socket would never be ready for a last word
+            elif channel.is_late(clock) or (self.retiring.is_set() and not channel.is_busy):
                 channel.will_close = True
 
     def run(self) -> None:

@@ -1,5 +1,6 @@
 """What phones send: logs, local settings, call lists; kept apart from what they fetch, and never parsed (PH-15)."""
 
+import logging
 import os
 from datetime import datetime
 from pathlib import Path
@@ -7,15 +8,18 @@ from secrets import token_hex
 from typing import IO, NamedTuple
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webprov.errors import StorageError
 from webprov.serving.askers import Asker, Proven, Reason
 from webprov.serving.index import ServedDevice
 from webprov.store.database import writing
 from webprov.store.instance import Instance
 from webprov.store.models import utc_now
 from webprov.store.uploadrecords import UploadRecord
+from webprov.texts import safe_text
+
+log = logging.getLogger(__name__)
 
 LARGEST_BYTES = 1024 * 1024
 MOST = 20
@@ -37,19 +41,21 @@ class Uploads:
         self._root = instance.config.uploads_dir
 
     def store(self, device: ServedDevice, name: str, asker: Asker, body: IO[bytes], size: int | None) -> Reason:
-        """Keep `body` as `name`, a name that the device may send; the newest stays. STORED, TOO_LARGE or TOO_MANY."""
+        """Keep `body` as `name`, a name that the device may send; the newest stays.
+
+        STORED, TOO_LARGE, TOO_MANY or NOT_KEPT.
+        """
         if size is not None and size > LARGEST_BYTES:
             return Reason.TOO_LARGE
         folder = self._root / device.mac
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         part = folder / f".{token_hex(8)}.tmp"
         try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             written = _write(part, body, LARGEST_BYTES if size is None else size)
-            if written > LARGEST_BYTES:
-                return Reason.TOO_LARGE
-            return self._record(device, name, asker, part, written)
-        except OSError as e:
-            raise StorageError(f"What {device.mac} sent cannot be kept: {e.strerror}.") from e
+            return self._record(device, name, asker, part, written) if written <= LARGEST_BYTES else Reason.TOO_LARGE
+        except (OSError, SQLAlchemyError) as e:
+            log.error("What %s sent as %s cannot be stored: %s", device.mac, safe_text(name, 250), e)
+            return Reason.NOT_KEPT
         finally:
             part.unlink(missing_ok=True)
 

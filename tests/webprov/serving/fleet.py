@@ -2,10 +2,12 @@
 
 import base64
 import http.client
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from webprov.serving.fetching import Fetching
 from webprov.store.database import bump, writing
@@ -23,20 +25,50 @@ class Fleet:
         self.instance = instance
         self.root = instance.config.provisioning_dir
 
-    def add_device(self, mac: str = MAC, *, enabled: bool = True, revision: int = 1) -> int:
+    def add_device(
+        self, mac: str = MAC, *, enabled: bool = True, revision: int = 1, tenant: str = "acme", **values: object
+    ) -> int:
         with self.instance.sessions() as session, writing(session):
-            tenant = session.scalar(select(Tenant)) or Tenant(name="acme")
-            device = Device(mac=mac, tenant=tenant, model="yealink-t54w", enabled=enabled, revision=revision)
+            found = session.scalar(select(Tenant).where(Tenant.name == tenant)) or Tenant(name=tenant)
+            device = Device(mac=mac, tenant=found, model="yealink-t54w", enabled=enabled, revision=revision, **values)
             session.add(device)
             session.flush()
+            bump(session, "files")
             return device.id
 
-    def add_file(self, path: str, content: bytes = b"#hello\n", *, device_id: int | None = None, segment: str = ""):
+    def change_device(self, device_id: int, **values: object) -> None:
+        self._change(Device, Device.id == device_id, values)
+
+    def change_tenant(self, name: str, **values: object) -> None:
+        self._change(Tenant, Tenant.name == name, values)
+
+    def _change(self, table, where, values) -> None:
+        with self.instance.sessions() as session, writing(session):
+            session.execute(update(table).where(where).values(**values))
+            bump(session, "files")
+            bump(session, "logins")
+
+    def add_asset(self, path: str, content: bytes = b"firmware"):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return file
+
+    def add_file(
+        self,
+        path: str,
+        content: bytes = b"#hello\n",
+        *,
+        device_id: int | None = None,
+        segment: str = "",
+        owner: str = "",
+    ):
         file = self.root / segment / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
         record = RenderedFileRecord(
             device_id=device_id,
+            owner=owner,
             path=path,
             path_key=path.casefold(),
             segment=segment,
@@ -49,8 +81,8 @@ class Fleet:
             bump(session, "files")
         return file
 
-    def add_phone(self, mac: str = MAC, content: bytes = b"#hello\n") -> int:
-        device_id = self.add_device(mac)
+    def add_phone(self, mac: str = MAC, content: bytes = b"#hello\n", **values: object) -> int:
+        device_id = self.add_device(mac, **values)
         self.add_file(f"{mac.lower()}.cfg", content, device_id=device_id)
         return device_id
 
@@ -101,12 +133,21 @@ class Phones:
         settings = self.fleet.settings
         return basic(settings.http_user, settings.http_password)
 
-    def ask(self, path: str, *, method: str = "GET", login: str | None = "right", source: str = "", **headers: str):
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        login: str | None = "right",
+        source: str = "",
+        body: bytes | None = None,
+        **headers: str,
+    ):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, 5, source_address=(source or self.source, 0))
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if login is not None:
             sent["Authorization"] = self.basic if login == "right" else login
-        connection.request(method, path, headers=sent)
+        connection.request(method, path, body, headers=sent)
         response = connection.getresponse()
         answer = Answer(response.status, response.getheaders(), response.read())
         connection.close()
@@ -119,3 +160,11 @@ class Phones:
 
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until `condition` holds; fails when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.02)
