@@ -18,6 +18,11 @@ CONFIRMED_FIELDS = ("s3_endpoint", "s3_access_key", "s3_secret_key", "script_pat
 
 _HOST = {"autocomplete": "off", "spellcheck": "false"}
 _PROTOCOLS = [SelectChoice(protocol.value, protocol.upper()) for protocol in Protocol]
+_CERTIFICATES = [
+    SelectChoice("off", "Off"),
+    SelectChoice("optional", "Optional: a certificate is enough, so is a password"),
+    SelectChoice("required", "Required over HTTPS"),
+]
 _WEB = [SelectChoice(protocol.value, protocol.upper()) for protocol in (Protocol.HTTPS, Protocol.HTTP)]
 
 
@@ -43,6 +48,10 @@ class ProvisioningSettingsForm(FlaskForm):
     tftp_port = IntegerField("Port of TFTP")
     tftp_networks = StringField("Networks allowed to use TFTP", render_kw=_HOST)
     phone_networks = StringField("Networks allowed to fetch", render_kw=_HOST)
+    exempt_networks = StringField("Networks that are never locked out", render_kw=_HOST)
+    device_credentials = BooleanField("Credentials of its own for each device")
+    client_certificates = SelectField("Client certificates", choices=_CERTIFICATES)
+    uploads_enabled = BooleanField("Take what phones send")
     http_user = StringField("HTTP user", render_kw=_HOST)
     http_password = PasswordField("HTTP password")
     ftp_user = StringField("FTP user", render_kw=_HOST)
