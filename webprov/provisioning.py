@@ -28,7 +28,7 @@ from webprov.followups import ask_to_fetch, run_commands
 from webprov.phones.phonemodel import PhoneModel, SharedRule
 from webprov.pushing import mark_withdrawn, push_devices
 from webprov.rendering.masking import masked, masked_system
-from webprov.rendering.render import render_device, render_shared
+from webprov.rendering.render import render_device, render_shared, upload_names
 from webprov.rendering.rendered import RenderedFile
 from webprov.rendering.variables import device_variables, shared_context
 from webprov.site import Site
@@ -100,9 +100,17 @@ class _Work:
     model: PhoneModel | None
     entries: list[FileEntry] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
+    uploads: str = ""
     error: str = ""
     written: list[str] = field(default_factory=list)
     stale_rows: list[Any] = field(default_factory=list)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the listeners have to know beside its own files: the shared ones it needs, and what it may send."""
+        segment = self.entries[0].segment if self.entries else ""
+        rules = self.model.shared if self.model else ()
+        return "\n".join(disk_name(segment, rule.output).casefold() for rule in rules), self.uploads
 
 
 def _provision_batch(session: Session, site: Site, ids: Sequence[int], *, durable: bool) -> list[ProvisionResult]:
@@ -118,8 +126,9 @@ def _provision_batch(session: Session, site: Site, ids: Sequence[int], *, durabl
         removed = [row for item in work for row in item.stale_rows]
         _drop(session, site, removed)
         _drop(session, site, unneeded_shared_records(session, site))
+        renamed = _names_changed(session, work)
         _record_outcome(session, site, work)
-        if shared or removed or any(item.written for item in work):
+        if shared or removed or renamed or any(item.written for item in work):
             bump(session, "files")
     ready = [item.device for item in work if not item.error]
     pushed = push_devices(session, site, ready)
@@ -143,6 +152,7 @@ def _render(site: Site, device: DeviceData, known_twins: Mapping[tuple[str, str]
     try:
         context = device_variables(device, model, site.system).context
         files = render_device(model, context, site.library, device.tenant.name)
+        uploads = "\n".join(upload_names(model, context, site.library)).casefold()
         twins = [known_twins.get((file.path, file.sha256)) for file in files]
         if None in twins:
             twins = _masked_twins(site, device, model)
@@ -154,7 +164,7 @@ def _render(site: Site, device: DeviceData, known_twins: Mapping[tuple[str, str]
         for position, (file, twin) in enumerate(zip(files, twins, strict=True))
     ]
     warnings = tuple(dict.fromkeys((*context.warnings, *(text for file in files for text in file.warnings))))
-    return _Work(device, model, entries, warnings)
+    return _Work(device, model, entries, warnings, uploads)
 
 
 def _masked_twins(site: Site, device: DeviceData, model: PhoneModel) -> list[bytes | None]:
@@ -224,6 +234,13 @@ def _drop(session: Session, site: Site, rows: Sequence[Any]) -> None:
         drop_records(session, [row.id for row in rows])
 
 
+def _names_changed(session: Session, work: list[_Work]) -> bool:
+    """Whether what the listeners know of these devices, beside their files, is no longer right."""
+    names = {item.device.id: item.names for item in work if not item.error}
+    wanted = select(Device.id, Device.shared_names, Device.upload_names).where(Device.id.in_(names))
+    return any((row.shared_names, row.upload_names) != names[row.id] for row in session.execute(wanted))
+
+
 def _record_outcome(session: Session, site: Site, work: list[_Work]) -> None:
     now = utc_now()
     done = [_success_values(site, item, now) for item in work if not item.error]
@@ -245,8 +262,11 @@ def _prefixed(row: dict[str, Any]) -> dict[str, Any]:
 
 def _success_values(site: Site, item: _Work, now: Any) -> dict[str, Any]:
     device = item.device
+    shared, uploads = item.names
     return {
         "b_id": device.id,
+        "shared_names": shared,
+        "upload_names": uploads,
         "b_step": 1 if item.written or item.stale_rows else 0,
         "provisioned_at": now,
         "provision_error": "",

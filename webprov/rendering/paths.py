@@ -26,8 +26,11 @@ def output_path(output: str, values: Mapping[str, Any], library: TemplateLibrary
 
 def filled(text: str, values: Mapping[str, Any], library: TemplateLibrary) -> str:
     """One line of a model's section, like `${mac}.cfg`, with these values in place; raises TemplateError."""
-    if "${" not in text and "%" not in text and "\\" not in text and "<" not in text:
-        return text
+    known = (
+        text.replace("${mac}", str(values["mac"])).replace("${MAC}", str(values["MAC"])) if "mac" in values else text
+    )
+    if not any(mark in known for mark in ("${", "%", "\\", "<")):  # most need no template
+        return known
     loaded = library.name_template(text)
     closure = Closure((loaded,), dict.fromkeys(loaded.facts.names, (text, 0)))
     return run(closure, {**values, **CALLS}, Escaper(_PLAIN), View(library, ""))

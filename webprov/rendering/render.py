@@ -72,6 +72,11 @@ def _aliases(model: PhoneModel, device: "_Device", files: Sequence[RenderedFile]
     return found
 
 
+def upload_names(model: PhoneModel, context: TemplateContext, library: TemplateLibrary) -> list[str]:
+    """The names under which a device of `model` may send files (spec 4); raises TemplateError."""
+    return [output_path(name, context.values, library) for name in model.uploads]
+
+
 def render_shared(rule: SharedRule, context: TemplateContext, library: TemplateLibrary) -> RenderedFile:
     """One file for all devices of a family; raises TemplateError where its template uses a personal name."""
     closure = library.closure(rule.template, "")
