@@ -96,6 +96,10 @@ class SiteLoader:
         self._transport_key: tuple[object, ...] = ()
         self._lock = threading.Lock()
 
+    def look_again(self) -> None:
+        """Read models and their overrides now: this process has just changed some."""
+        self._catalogs.reload()
+
     def transport(self, settings: ProvisioningSettings) -> FileTransport | None:
         """The transport of these settings, kept with its connections until they change."""
         key = (settings.mode, *(getattr(settings, name) for name in TRANSPORT_FIELDS))

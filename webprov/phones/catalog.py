@@ -7,8 +7,9 @@ from types import MappingProxyType
 
 from webprov.phones.building import ModelBuilder, TemplateExists
 from webprov.phones.inheritance import Inheritance, Refused, Stated
+from webprov.phones.inifile import Section
 from webprov.phones.layers import Drafts, Layer, read_layers
-from webprov.phones.modelkeys import model_segment
+from webprov.phones.modelkeys import key_order, model_segment
 from webprov.phones.phonemodel import PhoneModel, Refusal, Scope, SharedRule
 
 _RESERVED = {"CONTACTS", "CONFIG", "PROFILES"}
@@ -21,6 +22,20 @@ class Origin:
     scope: Scope
     tenant: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One key of a model: its value and the place that states it. `was` is what it would be without the narrowest
+    scope that states it, None where nobody else does; `section` is the model itself or what it inherits from."""
+
+    key: str
+    text: str
+    scope: Scope
+    tenant: str
+    section: str
+    source: str
+    was: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +76,51 @@ class Catalog:
         except Refused:
             return {}
 
+    def effective(self, key: str, tenant: str = "") -> list["Effective"]:
+        """Every key of that tenant's model with its value and where it comes from, by name; also what was dropped."""
+        view = self._view(tenant)
+        try:
+            values = view.resolve(key).values
+        except Refused:
+            return []
+        return [_effective(view, key, name, values[name]) for name in sorted(values, key=key_order)]
+
+    def inherited(self, key: str, tenant: str = "") -> Mapping[str, str]:
+        """What the model would have by key without the section of the tenant's own scope ("" = that of all)."""
+        view = self._view(tenant)
+        layer = view.layer(Scope.TENANT if tenant else Scope.GLOBAL, tenant)
+        try:
+            return {name: stated.text for name, stated in view.inherited(key, layer).values.items() if stated.text}
+        except Refused:
+            return {}
+
+    def section(self, key: str, tenant: str = "") -> Section | None:
+        """The section of that name in the tenant's own scope ("" = that of all), usable or not."""
+        scope = Scope.TENANT if tenant else Scope.GLOBAL
+        places = self._view(tenant).places(key)
+        return next((found for layer, found in places if (layer.scope, layer.tenant) == (scope, tenant)), None)
+
+    def section_at(self, file: str, key: str) -> Section | None:
+        """The section of that name in that file (as messages name it)."""
+        views = self.views.values()
+        return next((found for view in views for found in view.sections(key) if found.file == file), None)
+
+    def families(self, tenant: str = "") -> list[str]:
+        """The names of sections that are never offered, only inherited from."""
+        return sorted(name for name in self._view(tenant).names() if name.startswith("_"))
+
     def _view(self, tenant: str) -> Inheritance:
         return self.views.get(tenant) or self.views.get("") or Inheritance(())
+
+
+def _effective(view: Inheritance, model: str, key: str, stated: Stated) -> Effective:
+    layer = view.layer_of(stated)
+    scope, tenant = (layer.scope, layer.tenant) if layer else (Scope.SHIPPED, "")
+    was = None
+    if stated.section == model and layer and layer.scope is not Scope.SHIPPED:
+        wider = view.inherited(model, layer).values.get(key)
+        was = wider.text if wider else None
+    return Effective(key, stated.text, scope, tenant, stated.section, f"{stated.file}:{stated.line}", was)
 
 
 def load_catalog(

@@ -7,7 +7,7 @@ from webprov.errors import WebprovError
 from webprov.phones.inifile import Section
 from webprov.phones.layers import Layer
 from webprov.phones.maps import MapLayer, join_maps, map_digest
-from webprov.phones.phonemodel import TranslationMap
+from webprov.phones.phonemodel import Scope, TranslationMap
 
 _DEEPEST = 20
 
@@ -95,6 +95,28 @@ class Inheritance:
     def resolve(self, name: str) -> Resolved:
         """The section with everything it inherits; raises Refused."""
         return self._resolve(name, ())
+
+    def inherited(self, name: str, layer: Layer | None) -> Resolved:
+        """What the section would end up with, had `layer` nothing to say but whom to extend; raises Refused."""
+        sections = [(each, section) for each, section in self.places(name)]
+        kept = {
+            key: Stated(statement.text, statement.file, statement.line, name)
+            for each, section in sections
+            for key, statement in section.values.items()
+            if each is not layer or key == "extends"
+        }
+        extends = kept.pop("extends", None)
+        parent = self._parent(extends, (name,)) if extends and extends.text else Resolved({}, ())
+        return Resolved({**parent.values, **kept}, (name, *parent.chain))
+
+    def layer(self, scope: Scope, tenant: str) -> Layer | None:
+        """The layer of that scope; None where it has no files."""
+        return next((layer for layer in self._layers if (layer.scope, layer.tenant) == (scope, tenant)), None)
+
+    def layer_of(self, stated: Stated) -> Layer | None:
+        """The layer whose file states that value."""
+        places = self.places(stated.section)
+        return next((layer for layer, section in places if section.file == stated.file), None)
 
     def touches(self, name: str) -> bool:
         """May this model differ from that of the wider view?"""

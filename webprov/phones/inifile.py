@@ -112,14 +112,20 @@ def _read_bytes(path: Path) -> bytes:
 
 def _before_sections(file: str, lines: Iterable[str]) -> Iterable[Refusal]:
     for number, line in enumerate(lines, start=1):
-        if _is_content(line):
+        if is_content(line):
             yield Refusal(file, number, f"{_quoted(line)} stands before the first [section]. Put it below one.")
             return
 
 
+def section_name(line: str) -> str:
+    """What a line that begins with `[` names, be it well written or not."""
+    header = _HEADER.fullmatch(line.rstrip())
+    return header[1].strip() if header else line[1:].split("]")[0].strip()
+
+
 def _read_section(file: str, number: int, lines: list[str], verbatim: frozenset[str]) -> Section:
     header = _HEADER.fullmatch(lines[0].rstrip())
-    name = header[1].strip() if header else lines[0][1:].split("]")[0].strip()
+    name = section_name(lines[0])
     reader = _Reader(file, verbatim)
     try:
         if not header:
@@ -150,7 +156,7 @@ class _Reader:
         if _CONTROL.search(line):
             raise LineError(number, "There is a control character in this line. Remove it.")
         indent = len(line) - len(line.lstrip())
-        content = _is_content(line)
+        content = is_content(line)
         if self._key in self._verbatim and (indent > self._indent or not line.strip()):
             self._more.setdefault(self._key, []).append(line)
         elif content and self._key and indent > self._indent:
@@ -183,7 +189,8 @@ class _Reader:
         return values
 
 
-def _is_content(line: str) -> bool:
+def is_content(line: str) -> bool:
+    """Whether a line says something: it is neither blank nor a comment."""
     stripped = line.strip()
     return bool(stripped) and stripped[0] not in ";#"
 

@@ -42,6 +42,13 @@ def split_number(key: str) -> tuple[str, int]:
     return (match[1], int(match[2])) if match and match[1] in _NUMBERED_CHECKS else (key, 0)
 
 
+def key_order(key: str) -> tuple[int, str, int]:
+    """Sorts keys as people read them: what the phone is, its files in the order of their numbers, `set_` values."""
+    base, number = split_number(key)
+    known = [*_CHECKS, *_NUMBERED_CHECKS]
+    return (known.index(base) if base in known else len(known), base, number)
+
+
 def read_count(text: str) -> int:
     """A whole number from 0 to 1000."""
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and int(text) <= 1000):
