@@ -169,8 +169,8 @@ def _fitting() -> list[int]:
     where: list[ColumnElement[bool]] = [within(Device.tenant_id), Device.enabled.is_(True)]
     if given.get("tenant"):
         where.append(Device.tenant_id == find_tenant(session, given["tenant"], current_actor()).id)
-    if given.get("model"):
-        where.append(Device.model == given["model"])
+    if given.getlist("model"):
+        where.append(Device.model.in_(given.getlist("model")))
     return ids_in_state(session, current_site(), _states(), *where)
 
 
@@ -188,7 +188,11 @@ def _title(named: int) -> str:
         return "Provision 1 device" if named == 1 else f"Provision {named:,} devices"
     what = " and ".join(word.replace("-", " ") for word in request.form.getlist("state")) or "all"
     tenant = chosen_tenant()
-    narrowed = [request.form.get("model", ""), request.form.get("tenant", "") or (tenant.name if tenant else "")]
+    models = request.form.getlist("model")
+    narrowed = [
+        models[0] if len(models) == 1 else "",
+        request.form.get("tenant", "") or (tenant.name if tenant else ""),
+    ]
     return ", ".join([f"Provision {what} devices", *filter(None, narrowed)])
 
 

@@ -58,7 +58,7 @@ PAGES: tuple[tuple[str, tuple[Page, ...]], ...] = (
         "Setup",
         (
             Page("settings.edit", "Provisioning settings", "sliders", Right.SEE_SYSTEM, also="variables"),
-            Page("models.index", "Models", "phone", Right.SEE_SYSTEM),
+            Page("models.index", "Models", "phone", Right.SEE_MODELS),
             Page("templates.index", "Templates", "file-earmark-code", Right.SEE_SYSTEM),
             Page("tenants.index", "Tenants", "building", Right.MANAGE_TENANTS, also="tenantvariables"),
             Page("tenants.own_variables", "Variables", "sliders", Right.EDIT_TENANT, "tenantvariables", True),

@@ -16,7 +16,8 @@ class Right(StrEnum):
     EDIT_DEVICES = "edit devices"  # with their lines, keys and variables
     EDIT_CONTACTS = "edit contacts"
     EDIT_TENANT = "edit tenant"  # a tenant's own variables
-    SEE_SYSTEM = "see system"  # settings, models, templates, sync, unknown phones
+    SEE_MODELS = "see models"
+    SEE_SYSTEM = "see system"  # settings, templates, sync, unknown phones
     EDIT_SETTINGS = "edit settings"  # with the variables of the whole system
     EDIT_MODELS = "edit models"  # with templates
     MANAGE_TENANTS = "manage tenants"
@@ -38,7 +39,7 @@ SYSTEM_RIGHTS = frozenset(
 )
 """Rights over the whole system: nobody who is tied to one tenant has them."""
 
-_READING = frozenset({Right.OWN_ACCOUNT, Right.SEE_DEVICES, Right.PROVISION})
+_READING = frozenset({Right.OWN_ACCOUNT, Right.SEE_DEVICES, Right.SEE_MODELS, Right.PROVISION})
 
 MATRIX: dict[Role, frozenset[Right]] = {
     Role.ADMINISTRATOR: frozenset(Right),

@@ -4,7 +4,7 @@ from webprov.enums import Role
 from webprov.errors import NotAllowed, NotFound
 from webprov.rights import MATRIX, SYSTEM_RIGHTS, Actor, Right
 
-READING = {Right.OWN_ACCOUNT, Right.SEE_DEVICES, Right.PROVISION}
+READING = {Right.OWN_ACCOUNT, Right.SEE_DEVICES, Right.SEE_MODELS, Right.PROVISION}
 
 
 def test_matrix_of_roles():

@@ -35,7 +35,7 @@ def settings_page(form: ProvisioningSettingsForm, **values: Any) -> str:
         "variables_count": len(list_variables(session, VariableScope())),
         "stale": state_counts(session, current_site(), within(Device.tenant_id))[FileState.STALE],
     }
-    return render_template("settings/edit.html", **shown, **draft_values(form), **values)
+    return render_template("settings/edit.html", **shown, **draft_values(form) | values)
 
 
 def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from flask import flash, render_template, request
+from flask import flash, render_template
 from flask.typing import ResponseReturnValue
 
 from forms.settings import ProvisioningSettingsForm
 from views.access import requires
-from views.database import db_session
+from views.effects import difference_values
 from views.partials import wants_partial
 from views.settings.blueprint import bp, draft_values, posted_form, settings_page
 from views.site import current_site
-from webprov.effects import MOST_COMPARED, compare, sample
 from webprov.rights import Right
 from webprov.whatif import what_if
 
@@ -23,15 +22,10 @@ def effect() -> ResponseReturnValue:
     form = posted_form()
     form.show_errors()
     if wants_partial():
-        return render_template("settings/_effect.html", **draft_values(form), **_difference(form))
+        return render_template("settings/_effect.html", **draft_values(form) | _difference(form))
     flash("Type passwords again before you save: they were not kept.", "warning")
     return settings_page(form, **_difference(form))
 
 
 def _difference(form: ProvisioningSettingsForm) -> dict[str, Any]:
-    session, site = db_session(), current_site()
-    what = what_if(site.system, form.draft)
-    if request.args.get("all"):
-        differences, compared = compare(session, site, what)
-        return {"differences": differences, "compared": compared, "most_compared": MOST_COMPARED}
-    return {"differences": sample(session, site, what, draft_values(form)["affected"]), "compared": 0}
+    return difference_values(what_if(current_site().system, form.draft), draft_values(form)["affected"])
