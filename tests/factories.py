@@ -1,6 +1,7 @@
 """Builders with defaults: a small catalogue of two phones, a tenant, devices."""
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +11,8 @@ from webprov.config import Config, load_config
 from webprov.deviceinput import parse_device
 from webprov.rights import CONSOLE, Actor
 from webprov.site import Site
-from webprov.store.models import Device
+from webprov.store.database import writing
+from webprov.store.models import Device, FetchRecord, utc_now
 
 MODELS = """\
 [_deskphone]
@@ -122,3 +124,24 @@ def make_device(session: Session, site: Site, mac: str = MAC, *, by: Actor = CON
         **flat,
     }
     return add_device(session, site, parse_device(given), by)
+
+
+def make_fetch(session: Session, device: Device | None = None, **values: Any) -> FetchRecord:
+    """A request that `device` (None: a stranger) made a moment ago and that was answered with its file."""
+    mac = device.mac if device else values.get("mac", "")
+    given = {
+        "at": utc_now(),
+        "protocol": "http",
+        "address": "192.0.2.10",
+        "user_agent": "",
+        "path": f"/provisioning/{mac.lower()}.cfg",
+        "mac": mac,
+        "device_id": device.id if device else None,
+        "status": 200,
+        "revision": device.revision if device else 0,
+        **values,
+    }
+    with writing(session):
+        record = FetchRecord(**given)
+        session.add(record)
+    return record

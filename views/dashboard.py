@@ -19,7 +19,7 @@ from webprov.devicelist import NOT_SEEN_DAYS, DeviceQuery, PhoneState, list_devi
 from webprov.enums import FileState, Protocol
 from webprov.hosts import Host, compose_url
 from webprov.overview import fetches_by_hour, strangers
-from webprov.redelivery import due_count, latest_failure
+from webprov.redelivery import Outbox, outbox
 from webprov.rights import Right
 from webprov.store.models import Device, utc_now
 from webprov.store.settings import ProvisioningSettings, load_settings
@@ -101,11 +101,8 @@ def _advice(counts: dict[FileState | PhoneState, int]) -> Iterator[Advice]:
     if missing:
         text = f"{_devices(missing)} a model that is not installed; old files are kept."
         yield Advice("failed", text, "Show", _state_url(FileState.MODEL_MISSING))
-    waiting = due_count(db_session(), current_site()) if current_user.may(Right.SEE_SYSTEM) else 0
-    if waiting:
-        files = "1 file waits" if waiting == 1 else f"{waiting:,} files wait"
-        text = f"{files} for the file transport. {latest_failure(db_session())}"
-        yield Advice("failed", text.strip(), "Show", link_to("settings.edit", _anchor="transport-heading"))
+    if current_user.may(Right.SEE_SYSTEM):
+        yield from _waiting(outbox(db_session(), current_site()))
     stale = counts.get(FileState.STALE, 0)
     if stale:
         text = f"{_devices(stale)} stale files: something changed since they were written."
@@ -118,6 +115,18 @@ def _advice(counts: dict[FileState | PhoneState, int]) -> Iterator[Advice]:
     if away:
         text = f"{_devices(away)} not fetched for more than {NOT_SEEN_DAYS} days."
         yield Advice("not seen", text, "Show", _state_url(PhoneState.NOT_SEEN))
+
+
+def _waiting(box: Outbox) -> Iterator[Advice]:
+    """What the storage has not got yet: how much, how long, why."""
+    if not box.count:
+        return
+    files = "1 file waits" if box.count == 1 else f"{box.count:,} files wait"
+    since = f", the oldest since {box.oldest_at:%-d %b %H:%M} UTC" if box.oldest_at else ""
+    state = "failed" if box.error else "waiting"
+    yield Advice(
+        state, f"{files} for the file transport{since}. {box.error}".strip(), "Show", link_to("delivery.index")
+    )
 
 
 def _devices(count: int) -> str:

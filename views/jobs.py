@@ -86,7 +86,7 @@ def provision() -> ResponseReturnValue:
     """Start a job for the devices named by `mac`, or for all that fit `state`, `model` and `tenant`."""
     macs = request.form.getlist("mac")
     ids = _named(macs) if macs else _fitting()
-    return _started(ids, _title(len(macs)))
+    return started(ids, _title(len(macs)))
 
 
 @bp.post("/<int:number>/again")
@@ -98,7 +98,7 @@ def again(number: int) -> ResponseReturnValue:
         abort(400)
     session = db_session()
     job = find_job(session, current_actor(), number)
-    return _started(ids_with_outcome(session, job, outcome), f"{job.title.partition(', ')[0]}, {words}")
+    return started(ids_with_outcome(session, job, outcome), f"{job.title.partition(', ')[0]}, {words}")
 
 
 @bp.post("/<int:number>/cancel")
@@ -131,25 +131,26 @@ def running_job() -> Progress | None:
     return progress_of(found[0]) if found else None
 
 
+def started(ids: list[int], title: str) -> ResponseReturnValue:
+    """Start a job for these devices and answer with its page, or for htmx with its progress where the button stood;
+    with those of the job that does the same already, if there is one."""
+    try:
+        job = start_provision_job(db_session(), current_actor(), ids, title)
+    except InvalidValue as e:
+        flash(str(e), "warning")
+        return redirect(url_for("jobs.index"))
+    except SameJob as e:
+        job = find_job(db_session(), current_actor(), e.job_id)
+    if wants_partial():
+        return render_template("jobs/_progress.html", progress=progress_of(job))
+    return redirect(url_for("jobs.show", number=job.id))
+
+
 def _seconds_left(job: JobRecord) -> int | None:
     elapsed = (utc_now() - job.started_at).total_seconds() if job.started_at else 0
     if not job.processed or elapsed < _GUESS_AFTER_SECONDS:
         return None
     return max(1, round(elapsed * (job.total - job.processed) / job.processed))
-
-
-def _started(ids: list[int], title: str) -> ResponseReturnValue:
-    """The new job's page, or for htmx its progress where the button stood; the one that runs already, if it does."""
-    try:
-        job = start_provision_job(db_session(), current_actor(), ids, title)
-    except InvalidValue as e:
-        flash(str(e), "warning")
-        return redirect(url_for(".index"))
-    except SameJob as e:
-        job = find_job(db_session(), current_actor(), e.job_id)
-    if wants_partial():
-        return render_template("jobs/_progress.html", progress=progress_of(job))
-    return redirect(url_for(".show", number=job.id))
 
 
 def _named(macs: list[str]) -> list[int]:

@@ -135,7 +135,7 @@ def delete(name: str) -> ResponseReturnValue:
         put_errors(form, {"typed_name": f"Type {one.name}, so that no other tenant is deleted."})
         return _delete_page(one, form), 422
     try:
-        delete_tenant(db_session(), name, current_actor())
+        delete_tenant(db_session(), current_site(), name, current_actor())
     except Conflict as e:
         form.form_errors.append(str(e))
         return _delete_page(one, form), 422

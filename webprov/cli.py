@@ -21,6 +21,7 @@ VERBS = {  # verb: (where its click command is, its line in the help), in the co
     "variables": ("webprov.commands.variables:variables", "List, set or delete custom variables."),
     "tenants": ("webprov.commands.tenants:tenants", "Create, list or delete tenants."),
     "devices": ("webprov.commands.devices:devices", "Import, export, list, show or delete devices."),
+    "contacts": ("webprov.commands.contacts:contacts", "Import, export or list contacts; make their directories."),
     "models": ("webprov.commands.models:models", "List phone models, or check their files."),
     "templates": ("webprov.commands.models:templates", "Check templates."),
     "provision": ("webprov.commands.provision:provision", "Write the files of devices."),

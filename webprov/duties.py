@@ -1,6 +1,7 @@
 """What the worker does: the list of its duties."""
 
 from webprov.changes.rotation import rotation_duty
+from webprov.directories import directories_duty
 from webprov.fetchkeeping import fetches_duty
 from webprov.jobruns import jobs_duty
 from webprov.redelivery import pushes_duty
@@ -17,5 +18,6 @@ def run_worker(instance: Instance) -> None:
         pushes_duty(instance),
         rotation_duty(instance),
         fetches_duty(instance),
+        directories_duty(instance),
     ]
     Worker(instance, duties).run()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from webprov.phones.modelkeys import model_segment
@@ -42,6 +42,16 @@ def records_of_devices(session: Session, ids: Sequence[int]) -> Sequence[Any]:
     """The rows (id, device_id, segment, path, sha256) of these devices' own files."""
     columns = (_FILES.c.id, _FILES.c.device_id, _FILES.c.segment, _FILES.c.path, _FILES.c.sha256)
     return session.execute(select(*columns).where(_FILES.c.device_id.in_(ids))).all()
+
+
+def external_files(session: Session, ids: Sequence[int]) -> Sequence[Any]:
+    """The rows (device_id, segment, path, sha256) of what these devices fetch from the DMS, shared files of any device
+    included, in the order of writing."""
+    if not ids:
+        return []
+    columns = (_FILES.c.device_id, _FILES.c.segment, _FILES.c.path, _FILES.c.sha256)
+    theirs = or_(_FILES.c.device_id.in_(ids), _FILES.c.device_id.is_(None))
+    return session.execute(select(*columns).where(theirs, _FILES.c.segment != "").order_by(_FILES.c.position)).all()
 
 
 def masked_twins(
@@ -140,7 +150,8 @@ def unneeded_shared_records(session: Session, site: Site, *, leaving_out: Sequen
 
     None while a model in use is missing: which files its phones still fetch is not known then, and files stay.
     """
-    shared = session.execute(select(_FILES).where(_FILES.c.device_id.is_(None))).all()
+    of_families = _FILES.c.device_id.is_(None), _FILES.c.owner.not_like("CONTACTS/%")
+    shared = session.execute(select(_FILES).where(*of_families)).all()
     if not shared:
         return []
     used = (

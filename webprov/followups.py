@@ -16,10 +16,10 @@ from webprov.errors import InvalidValue, TemplateError
 from webprov.mac import format_mac
 from webprov.phones.checksync import send_check_sync
 from webprov.phones.phonemodel import PhoneModel
-from webprov.pushing import program_context
 from webprov.rendering.masking import MASK, masked
 from webprov.rendering.paths import filled
 from webprov.rendering.variables import device_variables
+from webprov.scriptruns import program_context
 from webprov.site import Site
 from webprov.store.commandrecords import CommandRun
 from webprov.store.database import writing

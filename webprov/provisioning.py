@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from webprov.delivery.pushes import Haste
 from webprov.errors import StorageError, WebprovError
 from webprov.filerecords import (
     FileEntry,
@@ -114,6 +115,7 @@ class _Work:
 
 
 def _provision_batch(session: Session, site: Site, ids: Sequence[int], *, durable: bool) -> list[ProvisionResult]:
+    haste = Haste.AT_ONCE if durable else Haste.BULK
     with writing(session):
         site = site.current(session)
         devices = [device for device in read_devices(session, Device.id.in_(ids)) if device.enabled]
@@ -131,7 +133,7 @@ def _provision_batch(session: Session, site: Site, ids: Sequence[int], *, durabl
         if shared or removed or renamed or any(item.written for item in work):
             bump(session, "files")
     ready = [item.device for item in work if not item.error]
-    pushed = push_devices(session, site, ready)
+    pushed = push_devices(session, site, ready, haste)
     failures = run_commands(session, site, ready)
     if durable:
         ask_to_fetch(session, site, [item.device for item in work if item.written or shared])

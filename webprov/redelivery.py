@@ -5,69 +5,148 @@ swallowed, all files after a change of the bucket, objects of files that are gon
 """
 
 import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from webprov.delivery.pushes import FileTransport
-from webprov.delivery.script import ScriptTransport
+from webprov.audit import record_change
+from webprov.delivery.pushes import Haste
+from webprov.delivery.s3 import S3Transport
 from webprov.enums import PushState
 from webprov.errors import TransportError
-from webprov.pushing import push_devices, push_removals
+from webprov.pushing import FAILED_PUSHES, may_be_tried, push_devices, push_removals
+from webprov.rights import Actor, Right
 from webprov.site import Site, SiteLoader
+from webprov.store.database import bump, writing
 from webprov.store.devicedata import read_devices
 from webprov.store.instance import Instance
 from webprov.store.leases import Lease
-from webprov.store.models import Device, PushRecord, RenderedFileRecord
+from webprov.store.models import Device, PushRecord, RenderedFileRecord, utc_now
+from webprov.store.watch import CounterWatch
 from webprov.worker import Duty
 
 log = logging.getLogger(__name__)
 
-_DEVICES_A_STEP = 50
+RETRY_NOW = "retry pushes"
+"""The counter that grows when a person does not want to wait for the next try."""
+_DEVICES_A_STEP = 200
+_TURN_SECONDS = 30.0
+_LISTEN_SECONDS = 0.5
 _File, _Push = RenderedFileRecord, PushRecord
 
 
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What waits for the storage: how many objects, since when the oldest of them fails, what failed last."""
+
+    count: int
+    oldest_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass
+class _Watcher:
+    """When to look at the outbox again: `look_at` is of the monotonic clock; `is_down`: the storage refused a probe."""
+
+    look_at: float = 0.0
+    is_down: bool = True
+    failures: int = -1
+    wishes: int = -1
+
+
 def pushes_duty(instance: Instance) -> Duty:
-    """Look each `WEBPROV_RETRY_INTERVAL` whether anything is due and the storage answers; then all of it goes."""
-    loader = SiteLoader(instance.config)
+    """Carry what is due: soon after a failure, and each `WEBPROV_RETRY_INTERVAL` while the storage refuses a probe."""
+    loader, watch, seen = SiteLoader(instance.config), CounterWatch(instance.engine), _Watcher()
 
     def turn(session: Session, lease: Lease) -> float:  # noqa: ARG001 - pushes of two workers come to the same
-        redeliver(session, loader.load(session))
-        return float(instance.config.retry_interval_seconds)
+        counts = watch.counts()
+        failures, wishes = counts.get(FAILED_PUSHES, 0), counts.get(RETRY_NOW, 0)
+        is_wished = wishes != seen.wishes
+        has_failed = failures != seen.failures and not seen.is_down
+        if not is_wished and not has_failed and time.monotonic() < seen.look_at:
+            return _LISTEN_SECONDS
+        seen.failures, seen.wishes = failures, wishes
+        rest = redeliver(session, loader.load(session), everything=seen.is_down or is_wished).rest_seconds
+        seen.is_down = rest is None
+        seen.look_at = time.monotonic() + (instance.config.retry_interval_seconds if rest is None else rest)
+        return _LISTEN_SECONDS
 
     return Duty("pushes", turn)
 
 
-def redeliver(session: Session, site: Site) -> int:
-    """Carry what is due, unless the storage still refuses a probe or fails throughout; how much is left."""
-    transport = _storage(site)
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """How much is left, and after how many seconds to go on; None: the storage refuses, so after the retry interval."""
+
+    left: int
+    rest_seconds: float | None
+
+
+def redeliver(session: Session, site: Site, *, everything: bool = True) -> Redelivery:
+    """Carry what is due, for about half a minute, unless the storage refuses a probe or fails throughout.
+
+    `everything`: also what has failed so lately that it would wait a little.
+    """
+    interval = float(site.config.retry_interval_seconds)
     left = due_count(session, site)
     session.commit()
-    if transport is None or not left:
-        return 0
+    transport = site.transport
+    if not isinstance(transport, S3Transport) or not left:
+        return Redelivery(0, interval)
     try:
         transport.probe()
     except TransportError as e:
         log.warning("%d files wait for the storage: %s", left, e)
-        return left
-    last = 0
+        return Redelivery(left, None)
+    if everything:
+        with writing(session):
+            session.execute(update(_Push).where(_Push.retry_at.is_not(None)).values(retry_at=None))
+    is_through = _carry_due(session, site, transport)
+    left = due_count(session, site)
+    log.info("the storage was caught up with; %d files are left", left)
+    if transport.is_paused:
+        return Redelivery(left, None)
+    return Redelivery(left, _seconds_to_next_try(session, interval) if is_through else 0.0)
+
+
+def _carry_due(session: Session, site: Site, transport: S3Transport) -> bool:
+    """Whether all that is due was tried in the time of one turn."""
+    end, last = time.monotonic() + _TURN_SECONDS, 0
     while ids := session.scalars(_due_devices(last)).all():
         last = ids[-1]
         devices = [device for device in read_devices(session, Device.id.in_(ids)) if device.enabled]
         session.commit()
-        errors = push_devices(session, site, devices)
-        if errors and len(errors) == len(devices):
-            break
-    push_removals(session, site)
-    left = due_count(session, site)
-    log.info("the storage was caught up with; %d files are left", left)
-    return left
+        push_devices(session, site, devices, Haste.PATIENT)
+        if transport.is_paused:
+            return True
+        if time.monotonic() > end:
+            return False
+    while push_removals(session, site, Haste.PATIENT) and not transport.is_paused:
+        if time.monotonic() > end:
+            return False
+    return True
+
+
+def _seconds_to_next_try(session: Session, interval: float) -> float:
+    earliest = session.scalar(select(func.min(_Push.retry_at)).where(_Push.error != ""))
+    return min(interval, max(1.0, (earliest - utc_now()).total_seconds())) if earliest else interval
+
+
+def retry_now(session: Session, by: Actor) -> None:
+    """Let the worker try everything at once; raises NotAllowed. It happens as soon as a worker runs."""
+    by.check(Right.SEE_SYSTEM)
+    with writing(session):
+        bump(session, RETRY_NOW)
+        record_change(session, by, "retry", "delivery", "Files that wait for the storage")
 
 
 def due_count(session: Session, site: Site) -> int:
     """How many objects still have to be put or removed; 0 where no storage is in use."""
-    if _storage(site) is None:
+    if not isinstance(site.transport, S3Transport):
         return 0
     own = session.scalar(select(func.count()).select_from(_own_due().subquery())) or 0
     shared = session.scalar(select(func.count()).select_from(_shared_due().subquery())) or 0
@@ -75,15 +154,14 @@ def due_count(session: Session, site: Site) -> int:
     return own + shared + (session.scalar(gone) or 0)
 
 
-def latest_failure(session: Session) -> str:
-    """The sentence of the push that failed last; empty where none did."""
-    query = select(_Push.error).where(_Push.error != "").order_by(_Push.at.desc()).limit(1)
-    return session.scalar(query) or ""
-
-
-def _storage(site: Site) -> FileTransport | None:
-    """Scripts are not repeated by themselves (spec 6)."""
-    return None if isinstance(site.transport, ScriptTransport) else site.transport
+def outbox(session: Session, site: Site) -> Outbox:
+    """What still has to go, for people to see."""
+    count = due_count(session, site)
+    if not count:
+        return Outbox(0)
+    failing = select(func.min(_Push.failing_since)).where(_Push.error != "")
+    latest = select(_Push.error).where(_Push.error != "").order_by(_Push.at.desc()).limit(1)
+    return Outbox(count, session.scalar(failing), session.scalar(latest) or "")
 
 
 def _own_due() -> Select[Any]:
@@ -105,12 +183,11 @@ def _due(joined: Any) -> Select[Any]:
 
 def _due_devices(after: int) -> Select[Any]:
     """The next devices with due files, and one for each folder whose shared files are due."""
-    own = _own_due().subquery()
-    shared = _shared_due().subquery()
+    owners, folders = _own_due().where(may_be_tried()).subquery(), _shared_due().where(may_be_tried()).subquery()
     one_each = (
         select(func.min(_File.device_id))
-        .where(_File.device_id.is_not(None), _File.segment.in_(select(shared.c.segment)))
+        .where(_File.device_id.is_not(None), _File.segment.in_(select(folders.c.segment)))
         .group_by(_File.segment)
     )
-    chosen = or_(Device.id.in_(select(own.c.device_id)), Device.id.in_(one_each))
+    chosen = or_(Device.id.in_(select(owners.c.device_id)), Device.id.in_(one_each))
     return select(Device.id).where(Device.id > after, chosen).order_by(Device.id).limit(_DEVICES_A_STEP)

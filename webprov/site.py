@@ -19,10 +19,13 @@ from webprov.phones.phonemodel import PhoneModel
 from webprov.rendering.library import TemplateLibrary
 from webprov.rendering.systemdata import SystemData
 from webprov.settingsinput import TRANSPORT_FIELDS
+from webprov.store.contactrecords import directory_files
 from webprov.store.database import count_of
 from webprov.store.devicedata import read_global_variables
 from webprov.store.models import SettingsRecord
 from webprov.store.settings import ProvisioningSettings, load_settings
+
+_COUNTED = ("variables", "directories")
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class Site:
     library: TemplateLibrary
     files: FileStore
     loader: "SiteLoader"
+    directories_version: int = 0
     _versions: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def current(self, session: Session) -> "Site":
-        """This site, or a fresh one where settings or global variables have been saved since."""
-        saved = session.scalar(select(SettingsRecord.version))
-        if saved == self.settings.version and count_of(session, "variables") == self.variables_version:
+        """This site, or a fresh one where settings or global variables have been saved since, or a contact directory
+        appeared or went."""
+        saved = session.scalar(select(SettingsRecord.version)), *(count_of(session, name) for name in _COUNTED)
+        if saved == (self.settings.version, self.variables_version, self.directories_version):
             return self
         return self.loader.load(session)
 
@@ -115,10 +120,11 @@ class SiteLoader:
         return Site(
             config=self.config,
             settings=settings,
-            system=SystemData(settings, read_global_variables(session)),
+            system=SystemData(settings, read_global_variables(session), directory_files(session)),
             variables_version=count_of(session, "variables"),
             catalog=self._catalogs.current(),
             library=self._library.snapshot(),
             files=self._files,
             loader=self,
+            directories_version=count_of(session, "directories"),
         )

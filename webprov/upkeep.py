@@ -1,7 +1,7 @@
 """Does disk hold what the records say? Looked at when the worker starts, put right without a button (spec 5, FS-03).
 
 A crash between writing files and storing their records, a lost disk cache or a stray hand: every device whose files
-differ from what was recorded is provisioned again by a job that everybody can see.
+differ from what was recorded is provisioned again by a job that everybody can see; contact directories are made anew.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webprov.directories import mark_damaged
 from webprov.enums import ItemOutcome
 from webprov.errors import StorageError
 from webprov.filerecords import disk_name
@@ -73,6 +74,7 @@ def repair_files(session: Session, site: Site, lease: Lease) -> int:
         wrong = [row for row in rows if _differs(site, row)]
         ids = {row.device_id for row in wrong if row.device_id} - _taken_care_of(session)
         ids |= _users_of_shared(session, site, [row for row in wrong if row.device_id is None])
+        mark_damaged(session, [row.path for row in wrong if row.device_id is None])
     if ids:
         log.warning("%d files differ from their records: %d devices are provisioned again", len(wrong), len(ids))
         start_provision_job(session, SERVICE, sorted(ids), "Put right files that differ from their records")

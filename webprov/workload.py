@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from webprov.directories import dirty_tenants
 from webprov.enums import FileState
 from webprov.fleet import state_counts
 from webprov.jobs import jobs_under_way
@@ -24,6 +25,6 @@ def workload(session: Session, site: Site) -> dict[str, int]:
         "disabled": states[FileState.DISABLED],
         "outbox": due_count(session, site),
         "jobs": jobs_under_way(session),
-        "dirty_tenants": 0,
+        "dirty_tenants": len(dirty_tenants(session, site)),
         "lockouts": len(lockouts(session)),
     }

@@ -137,7 +137,8 @@ def test_selected_devices_are_provisioned(site, inside):
 
     page.locator("#devices-bulk").get_by_role("button", name="Provision").click()
 
-    expect(page.get_by_text("1 device provisioned, 1 with new files.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Provision 1 device").first).to_be_visible()
+    expect(page.locator("#job-1")).to_contain_text("0 of 1")
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1024])

@@ -13,8 +13,11 @@ from webprov.rendering.formats import OPTIONS
 from webprov.rendering.functions import FILTERS, FUNCTIONS, METHODS
 from webprov.rendering.gate import check_template
 from webprov.rendering.names import (
+    CONTACT_GROUP_NAMES,
     CONTACT_NAMES,
+    CONTACT_NUMBER_NAMES,
     DEVICE_NAMES,
+    DIRECTORY_NAMES,
     KEY_NAMES,
     LINE_NAMES,
     RAW_NAMES,
@@ -31,7 +34,10 @@ VARIABLES = {
     "Raw text": RAW_NAMES,
     "Line (in line templates, and members of LINE_SLOTS)": LINE_NAMES,
     "Key (in key templates, and members of KEY_SLOTS)": KEY_NAMES,
-    "Contact (members of CONTACTS, in directory templates)": CONTACT_NAMES,
+    "Contact (members of CONTACTS and GROUPED_CONTACTS, in directory templates)": CONTACT_NAMES,
+    "Number (members of CONTACT_NUMBERS, in directory templates)": CONTACT_NUMBER_NAMES,
+    "Group (members of CONTACT_GROUPS, in directory templates)": CONTACT_GROUP_NAMES,
+    "Directory (in directory templates and their file names)": DIRECTORY_NAMES,
     "Defaults that models set and custom variables override": SET_NAMES,
 }
 

@@ -11,13 +11,15 @@ from pathlib import Path
 
 from webprov.enums import KeyType
 from webprov.phones.catalog import Catalog, load_catalog
+from webprov.phones.modelkeys import first_page
 from webprov.phones.phonemodel import PhoneModel
+from webprov.rendering.directories import render_directories
 from webprov.rendering.library import TemplateLibrary
-from webprov.rendering.names import CONTACT_NAMES
-from webprov.rendering.render import render_device, render_directory, render_shared
+from webprov.rendering.render import render_device, render_shared
 from webprov.rendering.rendered import RenderedFile
 from webprov.rendering.systemdata import SystemData
-from webprov.rendering.variables import DeviceVariables, device_variables, shared_context
+from webprov.rendering.variables import DeviceVariables, device_variables, directory_values, shared_context
+from webprov.store.contactrecords import Person
 from webprov.store.devicedata import DeviceData, KeyData, LineData, TenantData
 from webprov.store.settings import ProvisioningSettings
 
@@ -75,7 +77,7 @@ def models(brand: str) -> list[str]:
 def variables(device: DeviceData) -> DeviceVariables:
     """All variables of a device; its tenant's contact directory exists."""
     phone = model(device.model)
-    contacts = {TENANT.name: frozenset(rule.output for rule in phone.directories)}
+    contacts = {TENANT.name: frozenset(first_page(rule.output) for rule in phone.directories)}
     return device_variables(device, phone, SystemData(SETTINGS, contacts=contacts))
 
 
@@ -153,15 +155,23 @@ def render_shared_files(key: str) -> dict[str, RenderedFile]:
 
 
 def render_contacts(key: str, contacts: Sequence[Mapping[str, str]]) -> dict[str, RenderedFile]:
-    """The contact directories of a model by their names, with these contacts (names as in CONTACT_NAMES)."""
+    """The contact directories of a model by their names, with these contacts (names as in CONTACT_NAMES).
+
+    A NAME without FIRST_NAME and LAST_NAME is that of a company. They come out in order of their names.
+    """
     phone = model(key)
-    records = [
-        {**dict.fromkeys(CONTACT_NAMES, ""), "NUMBER": str(number), **contact}
-        for number, contact in enumerate(contacts, 1)
-    ]
-    values = variables(golden_device(key)).context.values
-    files = [render_directory(rule, values, records, library(), TENANT.name) for rule in phone.directories]
-    return {file.path: file for file in files}
+    people = [_person(contact) for contact in contacts]
+    values = directory_values(TENANT, phone, SystemData(SETTINGS))
+    made = render_directories([(phone, values)], people, library(), TENANT.name)
+    assert made.errors == []
+    return {file.path: file for file in made.files.values()}
+
+
+def _person(contact: Mapping[str, str]) -> Person:
+    given = {name.lower(): value for name, value in contact.items() if name != "NAME"}
+    if "first_name" not in given and "last_name" not in given:
+        given["company"] = contact["NAME"]
+    return Person(**given)
 
 
 def assert_expected(device: DeviceData, folder: str) -> None:

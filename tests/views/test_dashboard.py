@@ -101,6 +101,5 @@ def test_files_that_wait_for_the_dms_are_told_to_administrators(admin, sign_in, 
 
     page = admin.get("/").text
 
-    assert "6 files wait for the file transport. The storage asks to slow down." in page
-    assert "/settings/#transport-heading" in page
+    assert re.search(r"6 files wait for the file transport, the oldest since .*? UTC. The storage asks to slow d", page)
     assert "wait for the file transport" not in keeper.get("/").text

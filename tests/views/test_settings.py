@@ -57,7 +57,7 @@ def test_save_keeps_the_stored_password_and_clear_asks_for_one(admin, session):
         ({"mode": "external", "external_server": "dms", "external_path": "/a?b"}, "the path is only the folder"),
         ({"timezone": "Mars/Olympus"}, "Mars/Olympus"),
         ({"mode": "both"}, "local, external"),
-        ({"tftp_enabled": "on"}, "does not serve TFTP"),
+        ({"tftp_enabled": "on"}, "Enter the networks"),
     ],
 )
 def test_a_refused_save_says_why_at_the_field_and_keeps_what_was_typed(admin, session, changes, sentence):

@@ -2,11 +2,12 @@ import threading
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.factories import MAC, make_device, make_tenant, small_config
 from webprov.changes.devices import change_device, delete_devices
 from webprov.changes.settings import save_settings
+from webprov.delivery.pushes import Haste
 from webprov.deviceinput import parse_device
 from webprov.provisioning import provision_device, provision_devices
 from webprov.pushing import push_devices, push_removals
@@ -160,6 +161,8 @@ def test_a_removal_that_fails_stays_due_until_it_works(session, load, device, br
     assert {(row.state, row.device_id, bool(row.error)) for row in rows} == {("withdrawn", None, True)}
     assert len(rows) == len(ALL)
     del broken.answers["DELETE"]
+    assert not push_removals(session, load())  # not before its next try is due
+    session.execute(update(PushRecord).values(retry_at=None))
     push_removals(session, load())
     session.expire_all()
     assert session.scalars(select(PushRecord)).all() == []
@@ -176,13 +179,34 @@ def test_a_device_that_comes_back_is_pushed_again(session, load, device, bucket)
     assert {row.state for row in pushes(session).values()} == {"ok"}
 
 
-def test_a_new_prefix_moves_the_objects(session, load, device, storage, bucket, tmp_path):
+@pytest.mark.parametrize("elsewhere", [{"s3_prefix": "moved"}, {"mode": "local"}, {"transport": "none"}])
+def test_what_was_pushed_elsewhere_is_left_there(session, load, device, storage, bucket, tmp_path, elsewhere):
     provision_device(session, load(), MAC)
-    save_settings(session, {"s3_prefix": f"{tmp_path.name}/moved"}, CONSOLE)
+    before = bucket()
+    elsewhere = {name: f"{tmp_path.name}/{text}" if "prefix" in name else text for name, text in elsewhere.items()}
+    save_settings(session, elsewhere, CONSOLE)
 
     provision_device(session, load(), MAC)
+    delete_devices(session, load(), [MAC], CONSOLE)
+    save_settings(session, storage.settings(s3_prefix=f"{tmp_path.name}/"), CONSOLE)
+    push_removals(session, load())
 
-    assert [name for name in sorted(bucket()) if "805ec0000001" in name] == [f"moved/{name}" for name in OWN]
+    assert {name: bucket().get(name) for name in before} == before
+
+
+def test_what_arrives_after_the_place_was_changed_tells_nothing(config, instance, session, load, device, broken):
+    broken.answers = {"*": (200, {"ETag": '"x"'}, b"")}
+    broken.silent = True
+    slow = threading.Thread(target=provision_in_own_session, args=(config, instance))
+    slow.start()
+    wait_for_puts(broken, 1)
+    broken.silent = False
+
+    save_settings(session, {"s3_bucket": "another-bucket"}, CONSOLE)
+    broken.released.set()
+    slow.join()
+
+    assert pushes(session) == {}
 
 
 def test_a_file_that_changes_while_it_is_pushed_is_pushed_again(config, instance, session, load, device, broken):
@@ -241,7 +265,7 @@ def test_a_name_that_no_object_can_have_stays_here(session, load, device, bucket
     session.add(RenderedFileRecord(**odd, masked=b""))
     session.commit()
 
-    errors = push_devices(session, load(), [read_device(session, MAC)])
+    errors = push_devices(session, load(), [read_device(session, MAC)], Haste.AT_ONCE)
 
     assert errors == {}
     assert sorted(bucket()) == ALL

@@ -1,5 +1,8 @@
+import time
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from tests.factories import MAC, make_device, make_tenant, small_config
 from tests.webprov.workers import Workers, wait_for
@@ -7,11 +10,11 @@ from webprov.changes.devices import delete_devices
 from webprov.changes.settings import save_settings
 from webprov.config import Config
 from webprov.provisioning import provision_device, provision_devices
-from webprov.redelivery import due_count, latest_failure, pushes_duty, redeliver
+from webprov.redelivery import due_count, outbox, pushes_duty, redeliver, retry_now
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
 from webprov.store.leases import Lease
-from webprov.store.models import Device, PushRecord
+from webprov.store.models import Device, PushRecord, utc_now
 
 MAC_2 = "805EC0000002"
 GOOD = {"*": (200, {"ETag": '"x"'}, b"")}
@@ -54,7 +57,7 @@ def test_nothing_is_due_after_all_went_well(session, site, faults):
     faults.seen.clear()
 
     assert due_count(session, site) == 0
-    assert redeliver(session, site) == 0
+    assert redeliver(session, site).left == 0
     assert faults.seen == []
 
 
@@ -62,15 +65,15 @@ def test_what_failed_goes_once_the_storage_answers(session, site, faults):
     faults.fails(503, "SlowDown")
     provision(session, site)
     assert due_count(session, site) == len(ALL)
-    assert "slow down" in latest_failure(session)
+    assert "slow down" in outbox(session, site).error
     faults.answers = dict(GOOD)
     faults.seen.clear()
 
-    assert redeliver(session, site) == 0
+    assert redeliver(session, site).left == 0
 
     assert puts(faults) == ALL
     assert due_count(session, site) == 0
-    assert latest_failure(session) == ""
+    assert outbox(session, site).error == ""
 
 
 def test_a_storage_that_still_refuses_is_asked_once(session, site, faults):
@@ -78,7 +81,7 @@ def test_a_storage_that_still_refuses_is_asked_once(session, site, faults):
     provision(session, site)
     faults.seen.clear()
 
-    assert redeliver(session, site) == len(ALL)
+    assert redeliver(session, site).left == len(ALL)
 
     assert len(faults.seen) == 1
     assert puts(faults) == []
@@ -113,7 +116,7 @@ def test_objects_of_deleted_devices_go(session, site, faults):
     assert due_count(session, site) == len(ALL)
     del faults.answers["DELETE"]
 
-    assert redeliver(session, site) == 0
+    assert redeliver(session, site).left == 0
 
     session.expire_all()
     assert session.scalars(select(PushRecord)).all() == []
@@ -141,24 +144,69 @@ def test_scripts_are_not_repeated(session, site, config):
     session.expire_all()
     ran_at = session.scalar(select(Device.script_at).where(Device.mac == MAC))
 
-    assert redeliver(session, site) == 0
+    assert redeliver(session, site).left == 0
 
     session.expire_all()
     assert session.scalar(select(Device.script_at).where(Device.mac == MAC)) == ran_at
 
 
-def test_the_duty_comes_back_each_retry_interval(instance, session, site, faults):
-    faults.fails(503, "SlowDown")
+def test_each_failure_waits_longer_up_to_the_retry_interval(session, site, faults):
+    faults.fails(400, "EntityTooLarge")
+    waits = []
+    for _ in range(8):
+        provision(session, site)
+        session.expire_all()
+        rows = session.scalars(select(PushRecord)).all()
+        waits.append([(row.retry_at - row.at).total_seconds() for row in rows])
+
+    assert [min(each) >= 1 for each in waits] == [True] * 8
+    assert max(waits[0]) <= 4
+    assert min(waits[-1]) >= 15
+    assert max(waits[-1]) <= 60
+    assert len(set(waits[-1])) > 1
+
+
+def test_what_failed_lately_waits_unless_all_shall_go(session, site, faults):
+    faults.fails(400, "EntityTooLarge")
     provision(session, site)
     faults.answers = dict(GOOD)
+    session.execute(update(PushRecord).values(retry_at=utc_now() + timedelta(seconds=50)))
+    session.commit()
+
+    first = redeliver(session, site, everything=False)
+    second = redeliver(session, site, everything=True)
+
+    assert first.left == len(ALL)
+    assert 40 < first.rest_seconds <= 50
+    assert second.left == 0
+
+
+def test_a_retry_time_of_a_wrong_clock_counts_as_due(session, site, faults):
+    faults.fails(400, "EntityTooLarge")
+    provision(session, site)
+    faults.answers = dict(GOOD)
+    session.execute(update(PushRecord).values(retry_at=utc_now() + timedelta(days=400)))
+    session.commit()
+
+    assert redeliver(session, site, everything=False).left == 0
+
+
+def test_the_duty_leaves_a_refusing_storage_alone_until_somebody_asks(instance, session, site, faults):
+    faults.fails(503, "SlowDown")
+    provision(session, site)
     duty = pushes_duty(instance)
+    asked = []
 
-    with instance.sessions() as own:
-        rest = duty.turn(own, Lease(instance.sessions, duty.name))
+    for step in (lambda: None, lambda: provision(session, site), lambda: retry_now(session, CONSOLE)):
+        step()
+        session.commit()
+        faults.seen.clear()
+        time.sleep(0.01)  # counters are at most 5 ms old
+        with instance.sessions() as own:
+            duty.turn(own, Lease(instance.sessions, duty.name))
+        asked.append(len(faults.seen))
 
-    assert rest == 60
-    session.expire_all()
-    assert due_count(session, site) == 0
+    assert asked == [1, 0, 1]
 
 
 def test_a_running_worker_sees_to_it(config, session, site, faults):

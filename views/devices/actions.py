@@ -10,6 +10,7 @@ from sqlalchemy.orm import selectinload
 from views.access import current_actor, requires
 from views.database import db_session
 from views.devices.blueprint import bp, device_page, name_of, provision_and_tell, the_device
+from views.jobs import started
 from views.site import current_site
 from webprov.audit import record_change
 from webprov.changes.devices import change_device, delete_devices
@@ -17,7 +18,6 @@ from webprov.deviceinput import DeviceInput
 from webprov.errors import InvalidValue
 from webprov.mac import parse_mac
 from webprov.phones.checksync import WAITS_SECONDS, CheckSyncResult, send_check_sync
-from webprov.provisioning import ProvisionResult, provision_devices
 from webprov.rights import Right
 from webprov.store.database import writing
 from webprov.store.models import Device
@@ -91,7 +91,7 @@ def bulk() -> ResponseReturnValue:
     if not devices:
         flash("Select devices first.", "warning")
     elif action == "provision":
-        _provision_all(devices)
+        return started([device.id for device in devices], f"Provision {_devices(len(devices))}")
     elif action == "check-sync":
         _check_sync_all(devices)
     elif action == "delete":
@@ -123,26 +123,6 @@ def _delete(devices: list[Device]) -> ResponseReturnValue:
     delete_devices(db_session(), current_site(), [device.mac for device in devices], current_actor())
     flash(f"{names[0]} is deleted." if len(names) == 1 else f"{len(names)} devices are deleted.")
     return redirect(url_for(".index"))
-
-
-def _provision_all(devices: list[Device]) -> None:
-    results = provision_devices(db_session(), current_site(), [device.id for device in devices])
-    failed = [result for result in results if result.error]
-    written = sum(1 for result in results if result.written and not result.error)
-    flash(f"{_devices(len(results) - len(failed))} provisioned, {written} with new files.")
-    if len(results) < len(devices):
-        flash(f"{_devices(len(devices) - len(results))} disabled and passed over.", "warning")
-    names = {device.mac: name_of(device) for device in devices}
-    for sentence in {sentence: None for result in results for sentence in result.push_errors}:
-        flash(f"Not everything was delivered to the DMS: {sentence}", "warning")
-    for result in failed[:5]:
-        flash(_failure(names, result), "error")
-    if len(failed) > 5:
-        flash(f"{len(failed) - 5} more failed. Choose the state Failed to see them.", "error")
-
-
-def _failure(names: dict[str, str], result: ProvisionResult) -> str:
-    return f"{names[result.mac]} failed: {result.error} It keeps its old files."
 
 
 def _check_sync_all(devices: list[Device]) -> None:

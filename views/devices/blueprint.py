@@ -3,19 +3,21 @@
 from typing import Any
 
 from flask import Blueprint, abort, flash, render_template
-from sqlalchemy import select
 
 from views.access import chosen_tenant, current_actor
 from views.database import db_session
+from views.firmwareseen import phone_seen
 from views.site import current_site
 from webprov.changes.devices import find_device
 from webprov.errors import InvalidValue
+from webprov.fetchlist import FetchQuery, list_fetches
+from webprov.fetchwords import words_for
 from webprov.fleet import state_of
 from webprov.mac import format_mac, parse_mac
 from webprov.phones.phonemodel import PhoneModel
 from webprov.provisioning import ProvisionResult, provision_device
 from webprov.rights import Right
-from webprov.store.models import Device, FetchRecord
+from webprov.store.models import Device
 
 bp = Blueprint("devices", __name__, url_prefix="/devices")
 
@@ -34,19 +36,15 @@ def device_page(template: str, device: Device, tab: str, **values: Any) -> str:
     """One tab of a device's page, with what its head and its side panel show."""
     session, site = db_session(), current_site()
     model = site.catalog.model(device.model, device.tenant.name)
-    fetches = (
-        select(FetchRecord)
-        .where(FetchRecord.device_id == device.id)
-        .order_by(FetchRecord.at.desc())
-        .limit(_LAST_FETCHES)
-    )
     shown = {
         "device": device,
         "tab": tab,
         "model": model,
         "state": state_of(session, site, device),
         "file_count": len(device.files) + len(model.shared if model else ()),
-        "last_fetches": session.scalars(fetches).all(),
+        "last_fetches": list_fetches(session, FetchQuery(device_id=device.id), limit=_LAST_FETCHES).rows,
+        "words_for": words_for,
+        "seen": phone_seen(device, model),
         "may_edit": current_actor().may(Right.EDIT_DEVICES, device.tenant_id),
         "may_reveal": current_actor().may(Right.REVEAL_SECRETS),
         "timezone": effective_timezone(device),

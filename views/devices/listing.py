@@ -52,7 +52,7 @@ def index() -> ResponseReturnValue:
         "all_url": here(state=None, page=None),
         "heads": _heads(query),
         "pager": pager(found.matching, query.per_page),
-        "labels": _model_labels(),
+        "labels": model_labels(),
         "is_filtered": any(request.args.get(name) for name in ("q", "model", "state")),
         "size_urls": {size: here(per=size if size != 50 else None, page=None) for size in PAGE_SIZES},
         "days_since": _days_since,
@@ -60,7 +60,7 @@ def index() -> ResponseReturnValue:
         "is_partial": wants_partial(),
     }
     if not wants_partial():
-        return render_template("devices/index.html", models=_models_in_use(), tenants_here=visible_tenants(), **values)
+        return render_template("devices/index.html", models=models_in_use(), tenants_here=visible_tenants(), **values)
     response = make_response(render_template("devices/_list.html", **values))
     response.headers["HX-Push-Url"] = here()
     return response
@@ -114,14 +114,14 @@ def _heads(query: DeviceQuery) -> list[tuple[str, str, str, str]]:
     return heads
 
 
-def _model_labels() -> dict[str, str]:
+def model_labels() -> dict[str, str]:
     """What people call the models, by key."""
     return {model.key: model.label for model in current_site().catalog.models()}
 
 
-def _models_in_use() -> list[tuple[str, str]]:
+def models_in_use() -> list[tuple[str, str]]:
     """Key and label of the models that visible devices have, by label."""
-    labels = _model_labels()
+    labels = model_labels()
     keys = db_session().scalars(select(Device.model).where(within(Device.tenant_id)).distinct())
     return sorted(((key, labels.get(key, key)) for key in keys), key=lambda pair: pair[1].casefold())
 

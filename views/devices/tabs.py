@@ -9,10 +9,14 @@ from forms.errors import put_errors
 from views.access import current_actor, requires, visible_tenants
 from views.database import db_session
 from views.devices.blueprint import bp, device_page, effective_timezone, offered_models, provision_and_tell, the_device
+from views.firmwareseen import firmware_of
+from views.paging import PAGE_SIZE, pager
 from views.site import current_site
 from webprov.changes.devices import change_device
 from webprov.deviceinput import parse_device
 from webprov.errors import Conflict, InvalidInput, InvalidValue, NotFound
+from webprov.fetchlist import FetchQuery, list_fetches
+from webprov.fetchwords import words_for
 from webprov.mac import format_mac
 from webprov.phones.timezones import timezone_names
 from webprov.rendering.layers import Explained
@@ -20,7 +24,7 @@ from webprov.rendering.masking import masked
 from webprov.rendering.variables import DeviceVariables, device_variables
 from webprov.rights import Right
 from webprov.store.devicedata import read_device
-from webprov.store.models import ChangeRecord, Device, FetchRecord
+from webprov.store.models import ChangeRecord, Device
 
 _MOST_RECORDS = 200
 _LANGUAGES = (
@@ -111,11 +115,20 @@ def variables(mac: str) -> ResponseReturnValue:
 @bp.get("/<mac>/fetches")
 @requires(Right.SEE_DEVICES)
 def fetches(mac: str) -> ResponseReturnValue:
-    """What this phone asked for lately, and what it got."""
+    """What this phone asked for, what it got, and whether that is what it should have now."""
     device = the_device(mac)
-    query = select(FetchRecord).where(FetchRecord.device_id == device.id).order_by(FetchRecord.at.desc())
-    found = db_session().scalars(query.limit(_MOST_RECORDS)).all()
-    return device_page("devices/fetches.html", device, "fetches", fetches=found, most=_MOST_RECORDS)
+    wanted = max(1, request.args.get("page", 1, type=int))
+    query = FetchQuery(device_id=device.id)
+    found = list_fetches(db_session(), query, offset=(wanted - 1) * PAGE_SIZE, limit=PAGE_SIZE)
+    return device_page(
+        "devices/fetches.html",
+        device,
+        "fetches",
+        found=found,
+        pager=pager(found.matching),
+        words_for=words_for,
+        firmware_of=lambda fetch: firmware_of(fetch.user_agent, device.model, device.tenant.name),
+    )
 
 
 @bp.get("/<mac>/changes")

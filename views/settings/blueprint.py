@@ -1,5 +1,6 @@
 """What the pages of Provisioning Settings share: the blueprint, the form of this request, the page around it."""
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -12,15 +13,18 @@ from webprov.changes.variables import VariableScope, list_variables
 from webprov.conflicts import seen_text
 from webprov.effects import affected
 from webprov.enums import FileState
+from webprov.fetchlist import protocol_use
 from webprov.fleet import state_counts
 from webprov.rights import Right
-from webprov.store.models import Device
+from webprov.store.models import Device, utc_now
 from webprov.store.rotation import devices_left, previous_logins
 from webprov.store.settings import SECRET_FIELDS, load_settings
 from webprov.viewpoints import look_through, viewpoints
 from webprov.whatif import what_if
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
+
+_USE_DAYS = 7
 
 
 def posted_form() -> ProvisioningSettingsForm:
@@ -51,6 +55,7 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
         "seen_text": seen_text(form.saved),
         "secret_fields": SECRET_FIELDS,
         "editable": current_actor().may(Right.EDIT_SETTINGS),
+        "protocol_use": protocol_use(session, utc_now() - timedelta(days=_USE_DAYS - 1)),
         "directory": site.config.provisioning_dir,
         "script_dirs": site.config.script_dirs,
         "previous": [(login, devices_left(session, login)) for login in previous_logins(session)],

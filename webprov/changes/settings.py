@@ -56,8 +56,8 @@ def save_settings(
         _check_version(before.version, load_settings(session))
         settings = store_settings(session, settings, by.name)
         keep_previous(session, before, settings)
-        if fields.keys() & {"s3_endpoint", "s3_bucket"}:
-            session.execute(delete(PushRecord))  # another place, where nothing lies yet
+        if settings.place != before.place:
+            session.execute(delete(PushRecord))  # what lies there stays, and is no longer ours to know
         bump(session, "settings")
         record_change(session, by, "change", "settings", "Provisioning settings", fields=fields)
     return SavedSettings(settings, changed=True, warnings=warnings)

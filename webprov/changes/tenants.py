@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from webprov.audit import CHANGED, Differences, record_change
 from webprov.checks import check_host, check_override, check_slug, check_text
+from webprov.directories import remove_directory
 from webprov.errors import Conflict, InvalidInput, InvalidValue, NotFound
 from webprov.phones.timezones import check_language, check_timezone
 from webprov.rights import Actor
+from webprov.site import Site
 from webprov.store.database import writing
 from webprov.store.models import Device, Tenant, TenantOverride, User
 
@@ -90,8 +92,9 @@ def save_tenant_override(session: Session, name: str, model: str, text: str, by:
         )
 
 
-def delete_tenant(session: Session, name: str, by: Actor) -> None:
-    """Delete a tenant without devices. Raises Conflict where devices or people still belong to it, NotFound."""
+def delete_tenant(session: Session, site: Site, name: str, by: Actor) -> None:
+    """Delete a tenant without devices, with its contacts and their directories. Raises Conflict where devices or
+    people still belong to it, NotFound."""
     with writing(session):
         tenant = find_tenant(session, name, by)
         devices = session.scalar(select(func.count()).where(Device.tenant_id == tenant.id)) or 0
@@ -100,6 +103,7 @@ def delete_tenant(session: Session, name: str, by: Actor) -> None:
         people = session.scalars(select(User.name).where(User.tenant_id == tenant.id)).all()
         if people:
             raise Conflict(f"{', '.join(people)} belong to {name}. Move or disable them first.")
+        remove_directory(session, site, tenant.id, name)
         session.delete(tenant)
         record_change(session, by, "delete", "tenant", name, tenant_id=tenant.id)
 

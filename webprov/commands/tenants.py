@@ -44,5 +44,5 @@ def list_(as_json: bool) -> None:
 def delete(name: str) -> None:
     """Delete a tenant that has no devices."""
     with opened() as desk:
-        delete_tenant(desk.session, name, CONSOLE)
+        delete_tenant(desk.session, desk.site(), name, CONSOLE)
     click.echo(f"Tenant {name} deleted.")

@@ -4,22 +4,25 @@ Addresses are checked after the name was looked up, and the connection goes to t
 name that changes its answer in between gains nothing. Certificates are verified for the name. No redirect is followed.
 """
 
+import io
 import ipaddress
 import socket
 import ssl
 import threading
+from collections.abc import Collection
 from functools import cache
 from typing import Any
-from weakref import WeakSet
 
 import certifi
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 7
+LONGEST_ANSWER_BYTES = 8 * 1024 * 1024
+"""A listing of a thousand objects has less than one; what goes on longer is no storage."""
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _METADATA = {ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")}
@@ -29,8 +32,12 @@ class AddressRefused(HTTPError):
     """The name leads to an address that this server must not talk to, or not without TLS; the text is a sentence."""
 
 
+class AnswerTooLong(HTTPError):
+    """The server sends more than any answer of a storage holds."""
+
+
 class GuardedPool(PoolManager):
-    """A pool whose connections keep the rules above. `abort` ends every request under way."""
+    """A pool whose connections keep the rules above. `abort` ends requests under way, thread by thread."""
 
     def __init__(self, trust: ssl.SSLContext | None = None, *, connections: int = 8) -> None:
         """`trust`: verifies certificates; by default the system's authorities and certifi's."""
@@ -42,16 +49,42 @@ class GuardedPool(PoolManager):
         )
         self.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
-    def urlopen(self, method: str, url: str, redirect: bool = True, **kw: Any) -> BaseHTTPResponse:  # type: ignore[override]  # noqa: ARG002
-        """As PoolManager's, but a redirect is an answer like any other."""
-        return super().urlopen(method, url, redirect=False, **kw)
+    def urlopen(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        redirect: bool = True,  # noqa: ARG002
+        *,
+        preload_content: bool = True,
+        **kw: Any,
+    ) -> BaseHTTPResponse:
+        """As PoolManager's, but a redirect is an answer like any other, and no answer is read without end."""
+        answer = super().urlopen(method, url, redirect=False, preload_content=False, **kw)
+        return _read(answer) if preload_content else answer
 
-    def abort(self) -> None:
-        """Break off what is under way: its callers get an error at once."""
+    def abort(self, threads: Collection[int]) -> None:
+        """Break off what these threads (their identifiers) have under way: they get an error at once."""
         for key in self.pools.keys():  # noqa: SIM118 - urllib3's container iterates over keys only by this
             pool: Any = self.pools.get(key)
             if isinstance(pool, _Abortable):
-                pool.abort()
+                pool.abort(threads)
+
+
+def _read(answer: BaseHTTPResponse) -> BaseHTTPResponse:
+    """The same answer with its body in memory and its connection given back."""
+    body = answer.read(LONGEST_ANSWER_BYTES + 1)
+    if len(body) > LONGEST_ANSWER_BYTES:
+        answer.close()
+        raise AnswerTooLong("the answer does not end")
+    answer.drain_conn()
+    return HTTPResponse(
+        io.BytesIO(body),
+        headers=answer.headers,
+        status=answer.status,
+        version=answer.version,
+        reason=answer.reason,
+        decode_content=False,
+    )
 
 
 class _Connecting:
@@ -92,23 +125,23 @@ class _TlsConnection(_Connecting, HTTPSConnection):
 
 
 class _Abortable:
-    """Remembers its connections, so that those in use can be ended too."""
+    """Remembers which thread uses which connection, so that those in use can be ended too."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._made: WeakSet[HTTPConnection] = WeakSet()
-        self._lock = threading.Lock()
+        self._in_use: dict[int, HTTPConnection] = {}
         super().__init__(*arguments, **options)
 
-    def _new_conn(self) -> Any:
-        connection = super()._new_conn()  # type: ignore[misc]
-        with self._lock:
-            self._made.add(connection)
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        self._in_use[threading.get_ident()] = connection
         return connection
 
-    def abort(self) -> None:
-        with self._lock:
-            made = list(self._made)
-        for sock in (connection.sock for connection in made):
+    def _put_conn(self, connection: Any) -> None:
+        self._in_use.pop(threading.get_ident(), None)
+        super()._put_conn(connection)  # type: ignore[misc]
+
+    def abort(self, threads: Collection[int]) -> None:
+        for sock in (connection.sock for thread in threads if (connection := self._in_use.get(thread))):
             if sock is not None:
                 _shut(sock)
 

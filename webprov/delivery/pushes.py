@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol as Shape
 
@@ -9,6 +10,17 @@ from webprov.enums import ProvisioningMode
 from webprov.errors import TransportError
 
 LONGEST_KEY_BYTES = 1024
+
+
+class Haste(StrEnum):
+    """Who waits for a push, and so what is tried for how long."""
+
+    AT_ONCE = "at once"
+    """A person: everything is tried, within 10 s together."""
+    BULK = "bulk"
+    """Many devices: nothing is tried for a while after failures in a row; slow answers count as such (TR-05)."""
+    PATIENT = "patient"
+    """Nobody: as in bulk, but a slow storage is given its time."""
 
 
 @dataclass(frozen=True, slots=True)

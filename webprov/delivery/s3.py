@@ -1,32 +1,37 @@
 """S3-compatible storage as the way to the external DMS (spec 6; security TR-05 to TR-09)."""
 
 import io
+import re
 import secrets
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from hashlib import sha256
+from hashlib import md5, sha256
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from minio import Minio
+from minio.helpers import ObjectWriteResult
 
+from webprov.delivery.breaker import Breaker
+from webprov.delivery.crew import Crew, Late
 from webprov.delivery.guardedhttp import GuardedPool
 from webprov.delivery.mediatypes import content_type
-from webprov.delivery.pushes import PushContext, PushedFile, PushResult, object_key
+from webprov.delivery.pushes import Haste, PushContext, PushedFile, PushResult, object_key
 from webprov.delivery.s3errors import FAILURES, transport_error
 from webprov.errors import TransportError
 from webprov.store.settings import ProvisioningSettings
 
 LIMIT_SECONDS = 10.0
-_FILES_AT_ONCE = 4
+_AT_ONCE = 32
+_SLOW_SECONDS = 3.0
 T = TypeVar("T")
 
 
 def open_s3(settings: ProvisioningSettings) -> "S3Transport":
     """The transport to the bucket of `settings`, which have been checked; nothing is connected yet."""
     url = urlsplit(settings.s3_endpoint)
-    pool = GuardedPool(connections=32)
+    pool = GuardedPool(connections=_AT_ONCE)
     client = Minio(
         endpoint=url.netloc,
         access_key=settings.s3_access_key,
@@ -58,14 +63,21 @@ class S3Transport:
         self._prefix = key_prefix
         self._endpoint = endpoint
         self._limit_seconds = limit_seconds
+        self._breaker = Breaker()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether so much has failed in a row that nothing is tried for a while."""
+        return self._breaker.refusal is not None
 
     def probe(self) -> list[str]:
         """Write a small object under the prefix and remove it. Warnings; raises TransportError at the field."""
         key = f"{self._prefix}.webprov-{secrets.token_hex(6)}"
-        results: list[list[str] | TransportError] = self._within([partial(self._probe, key)])
-        if isinstance(results[0], TransportError):
-            raise results[0]
-        return results[0]
+        ((found,),) = self._within([[partial(self._attempt, partial(self._probe, key))]], LIMIT_SECONDS)
+        if isinstance(found, TransportError):
+            raise found
+        self._breaker.note(None)
+        return found
 
     def _probe(self, key: str) -> list[str]:
         content = b"webprov checks that it can write here. This object can be removed.\n"
@@ -79,11 +91,16 @@ class S3Transport:
         return []
 
     def push(self, files: Sequence[PushedFile], context: PushContext) -> list[PushResult]:  # noqa: ARG002
-        """Put the files of one device, a few at a time, all within 10 s."""
-        return self._outcomes(
-            [self.key(file.segment, file.path) for file in files],
-            [partial(self._push, file) for file in files],
-        )
+        """Put the files of one device side by side, all within 10 s."""
+        return self.push_all([files])[0]
+
+    def push_all(
+        self, groups: Sequence[Sequence[PushedFile]], haste: Haste = Haste.AT_ONCE, limit_seconds: float = LIMIT_SECONDS
+    ) -> list[list[PushResult]]:
+        """Put the files of many devices, 32 at once; each group ends within its time from when its turn comes."""
+        keys = [[self.key(file.segment, file.path) for file in files] for files in groups]
+        tasks = [[partial(self._push, file) for file in files] for files in groups]
+        return self._outcomes(keys, tasks, haste, limit_seconds)
 
     def _push(self, file: PushedFile) -> str:
         try:
@@ -93,9 +110,13 @@ class S3Transport:
         self._put(self.key(file.segment, file.path), content, content_type(file.path))
         return sha256(content).hexdigest()
 
-    def remove(self, keys: Sequence[str]) -> list[PushResult]:
-        """Remove objects, all within 10 s; one that is not there counts as removed."""
-        return self._outcomes(keys, [partial(self._remove, key) for key in keys])
+    def remove(
+        self, keys: Sequence[str], haste: Haste = Haste.AT_ONCE, limit_seconds: float = LIMIT_SECONDS
+    ) -> list[PushResult]:
+        """Remove objects, each within that time from when its turn comes; one that is not there counts as removed."""
+        tasks = [[partial(self._remove, key)] for key in keys]
+        done = self._outcomes([[key] for key in keys], tasks, haste, limit_seconds)
+        return [result for group in done for result in group]
 
     def _remove(self, key: str) -> str:
         try:
@@ -114,33 +135,66 @@ class S3Transport:
         self._pool.clear()
 
     def _put(self, key: str, content: bytes, media_type: str) -> None:
-        self._client.put_object(
+        answer = self._client.put_object(
             bucket_name=self._bucket,
             object_name=key,
             data=io.BytesIO(content),
             length=len(content),
             content_type=media_type,
         )
+        if not _confirms(answer, content):
+            raise TransportError("s3_endpoint", f"{self._endpoint} confirmed another content than it was sent.")
 
-    def _outcomes(self, keys: Sequence[str], tasks: Sequence[Callable[[], str]]) -> list[PushResult]:
-        done = self._within(tasks)
+    def _outcomes(
+        self,
+        keys: Sequence[Sequence[str]],
+        groups: Sequence[Sequence[Callable[[], str]]],
+        haste: Haste,
+        limit_seconds: float,
+    ) -> list[list[PushResult]]:
+        guarded = [[partial(self._unless_paused, task, haste) for task in tasks] for tasks in groups]
+        outcomes = self._within(guarded, limit_seconds)
         return [
-            PushResult(key, error=str(result)) if isinstance(result, TransportError) else PushResult(key, result)
-            for key, result in zip(keys, done, strict=True)
+            [_result(key, outcome) for key, outcome in zip(names, found, strict=True)]
+            for names, found in zip(keys, outcomes, strict=True)
         ]
 
-    def _within(self, tasks: Sequence[Callable[[], T]]) -> list[T | TransportError]:
-        """Run the tasks side by side; what is not done in time is broken off and is an error like any other."""
-        executor = ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="push")
-        futures = [executor.submit(self._attempt, task) for task in tasks]
-        late = wait(futures, timeout=self._limit_seconds).not_done
-        executor.shutdown(wait=False, cancel_futures=True)
-        if late:
-            self._pool.abort()
-        too_late = TransportError(
-            "s3_endpoint", f"{self._endpoint} took longer than {self._limit_seconds:.0f} seconds."
+    def _unless_paused(self, task: Callable[[], T], haste: Haste) -> T | TransportError:
+        refusal = self._breaker.refusal
+        if isinstance(refusal, TransportError) and haste is not Haste.AT_ONCE:
+            return refusal
+        start = time.monotonic()
+        outcome = self._attempt(task)
+        self._breaker.note(self._verdict(outcome, time.monotonic() - start, haste))
+        return outcome
+
+    def _verdict(self, outcome: object, seconds: float, haste: Haste) -> TransportError | None:
+        """What the breaker hears; a task that was broken off knows only that its connection ended."""
+        if seconds >= self._limit_seconds:
+            return self._too_late()
+        if isinstance(outcome, TransportError):
+            return outcome
+        return self._slow() if seconds > _SLOW_SECONDS and haste is Haste.BULK else None
+
+    def _slow(self) -> TransportError:
+        return TransportError(
+            "s3_endpoint", f"{self._endpoint} answers so slowly that files wait for a quieter moment."
         )
-        return [too_late if future in late else future.result() for future in futures]
+
+    def _within(
+        self, groups: Sequence[Sequence[Callable[[], T | TransportError]]], limit_seconds: float
+    ) -> list[list[T | TransportError]]:
+        limit = min(self._limit_seconds, limit_seconds)
+        done = Crew(_AT_ONCE, limit, self._pool.abort).run(groups)
+        return [[self._told(outcome) for outcome in outcomes] for outcomes in done]
+
+    def _told(self, outcome: T | TransportError | Late) -> T | TransportError:
+        if not isinstance(outcome, Late):
+            return outcome
+        return self._too_late()
+
+    def _too_late(self) -> TransportError:
+        return TransportError("s3_endpoint", f"{self._endpoint} took longer than {self._limit_seconds:.0f} seconds.")
 
     def _attempt(self, task: Callable[[], T]) -> T | TransportError:
         try:
@@ -149,3 +203,19 @@ class S3Transport:
             return e
         except FAILURES as e:
             return transport_error(e, self._endpoint, self._bucket)
+
+
+def _result(key: str, outcome: str | TransportError) -> PushResult:
+    return PushResult(key, error=str(outcome)) if isinstance(outcome, TransportError) else PushResult(key, outcome)
+
+
+def _confirms(answer: ObjectWriteResult, content: bytes) -> bool:
+    """Whether the ETag is that of the content; one that is no MD5 sum (encryption by KMS or a customer's key) says
+    nothing."""
+    etag = (answer.etag or "").lower()
+    encryption = [
+        value for name, value in (answer.http_headers or {}).items() if "server-side-encryption" in name.lower()
+    ]
+    if not re.fullmatch(r"[0-9a-f]{32}", etag) or (encryption and encryption != ["AES256"]):
+        return True
+    return etag == md5(content, usedforsecurity=False).hexdigest()

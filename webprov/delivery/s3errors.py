@@ -17,7 +17,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from webprov.delivery.guardedhttp import AddressRefused
+from webprov.delivery.guardedhttp import AddressRefused, AnswerTooLong
 from webprov.errors import TransportError
 
 FAILURES = (MinioException, HTTPError, ParseError, ValueError, OSError)
@@ -26,11 +26,18 @@ FAILURES = (MinioException, HTTPError, ParseError, ValueError, OSError)
 _CODE = re.compile(r"<Code>\s*(\w{1,60})\s*</Code>")
 _STATUS = re.compile(r"Response code: (\d{3})")
 _REGION = re.compile(r"(?:expecting|use region) '?([a-z0-9-]{3,32})")
+_EXPIRED = (
+    "s3_secret_key",
+    "These keys have expired or were withdrawn. Type new ones: an access key and its secret key.",
+)
 _KEYS = "The server refused these keys. Check the access key and type the secret key again."
 _ANSWERS = {
     "InvalidAccessKeyId": ("s3_access_key", "The server does not know this access key. Check it for typing mistakes."),
     "SignatureDoesNotMatch": ("s3_secret_key", _KEYS),
     "InvalidTokenId": ("s3_secret_key", _KEYS),
+    "ExpiredToken": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "InvalidToken": _EXPIRED,
     "401": ("s3_secret_key", _KEYS),
     "NoSuchBucket": (
         "s3_bucket",
@@ -49,12 +56,15 @@ _ANSWERS = {
     "IllegalLocationConstraintException": ("s3_region", "The bucket lies in another region{region}."),
     "PermanentRedirect": ("s3_region", "The bucket lies in another region or at another endpoint{region}."),
     "Redirect": ("s3_endpoint", "The endpoint sends us elsewhere. Enter the address that it leads to."),
+    "500": ("s3_endpoint", "{endpoint} reports an error of its own. Try again, and look at the storage's log."),
     "SlowDown": ("s3_endpoint", "The storage asks to slow down. Try again in a minute."),
     "EntityTooLarge": ("s3_bucket", "The storage does not take a file of this size."),
     "QuotaExceeded": ("s3_bucket", "The bucket is full. Make room or raise its quota."),
 }
 _STATUSES = {"301": "Redirect", "302": "Redirect", "307": "Redirect", "308": "Redirect",
-             "403": "AccessDenied", "404": "NoSuchBucket", "503": "SlowDown"}  # fmt: skip
+             "403": "AccessDenied", "404": "NoSuchBucket", "503": "SlowDown", "ServiceUnavailable": "SlowDown",
+             "InternalError": "500", "502": "500", "504": "500", "RequestExpired": "RequestTimeTooSkewed",
+             "AllAccessDisabled": "AccessDenied", "AccountProblem": "AccessDenied"}  # fmt: skip
 
 
 def transport_error(error: BaseException, endpoint: str, bucket: str) -> TransportError:
@@ -74,7 +84,7 @@ def _answered(error: MinioException, endpoint: str, bucket: str) -> TransportErr
         )
     region = _REGION.search(str(error))
     hint = f": {region[1]}. Enter that one" if region else ". Enter its own one"
-    return TransportError(field, sentence.format(bucket=bucket, region=hint))
+    return TransportError(field, sentence.format(bucket=bucket, region=hint, endpoint=endpoint))
 
 
 def answer_code(error: MinioException) -> str:
@@ -100,7 +110,7 @@ def _unreached(error: BaseException, endpoint: str) -> str:
         return f"{endpoint} did not answer in time. Check the address, its port and firewalls in between."
     if isinstance(error, ProtocolError):
         return f"{endpoint} broke the connection off. Check the port, and whether it needs https://."
-    if isinstance(error, ParseError):
+    if isinstance(error, ParseError | AnswerTooLong):
         return f"{endpoint} does not answer like S3 storage. Check the address and its port."
     return f"{endpoint} could not be used. Check the address and its port."
 

@@ -15,6 +15,7 @@ VERBATIM_KEYS = frozenset({"override"})
 _NUMBERED = re.compile(r"([a-z_]+)_([1-9][0-9]?)")
 _SET = re.compile(r"set_(?!__)[A-Z_][A-Z0-9_]*")
 _SET_IN_NAME = re.compile(r"\$\{\s*set_([A-Z_][A-Z0-9_]*)\s*\}")
+_PAGE_IN_NAME = re.compile(r"\$\{\s*DIRECTORY_PAGE\s*\}")
 _MAP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _FIRMWARE_DIR = re.compile(r"FIRMWARE-[A-Za-z0-9._-]+")
 _MODULES = re.compile(r"([0-9]{1,2}) ?x ?([0-9]{1,3})")
@@ -111,6 +112,16 @@ def resolve_sets(output: str, sets: Mapping[str, str]) -> str:
             f"“{output}”: the name of a shared file may hold ${{set_…}} only. Use template_N for a file of one device."
         )
     return check_path(name)
+
+
+def is_paged(output: str) -> bool:
+    """Whether a directory of this name comes in pages: `cisco-${DIRECTORY_PAGE}.xml`."""
+    return bool(_PAGE_IN_NAME.search(output))
+
+
+def first_page(output: str) -> str:
+    """The name of a directory's first page: `cisco-1.xml`."""
+    return _PAGE_IN_NAME.sub("1", output)
 
 
 def check_path(text: str) -> str:

@@ -26,4 +26,6 @@ SET_DEFAULTS = {
     "WEB_UI": "1",
     "PHONEBOOK_NAME": "Contacts",
     "MEMBERS": "",
+    "DIRECTORY_PAGE_SIZE": "50",
+    "DIRECTORY_LIMIT": "",
 }

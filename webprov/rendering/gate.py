@@ -14,6 +14,7 @@ from webprov.rendering.functions import FILTERS
 from webprov.rendering.kinds import LOOP, Kind, Refused
 from webprov.rendering.loops import Frame, loop_size, loop_variables, name_problem, read_loop
 from webprov.rendering.mako_lexer import control_expression, read_tree
+from webprov.rendering.names import CONTACT_COLLECTIONS
 from webprov.rendering.work import MAX_LOOP_DEPTH, Accounts, Call, Reference, Unit
 
 _FILE = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9 ._+-]*/)*[A-Za-z0-9_][A-Za-z0-9 ._+-]*", re.ASCII)
@@ -213,8 +214,8 @@ class _Gate:
             raise Refused(f"loops may be nested {MAX_LOOP_DEPTH} deep")
         target, iterable = read_loop(node.text)
         kind = self._checked(iterable, node.lineno)
-        if kind.of == "CONTACTS" and any(other.over == "CONTACTS" for other in outer):
-            raise Refused("a loop over CONTACTS may not stand inside another one")
+        if kind.of in CONTACT_COLLECTIONS and any(other.over in CONTACT_COLLECTIONS for other in outer):
+            raise Refused("a loop over contacts may not stand inside another one")
         taken = {*self.units, *(name for other in outer for name in other.variables)}
         frame.times, frame.over = loop_size(kind), kind.of
         frame.variables = {**loop_variables(target, kind, taken), "loop": LOOP}

@@ -115,9 +115,40 @@ CONTACT_NAMES = {
     "HOME": "Number at home",
     "OTHER": "Another number",
     "EMAIL": "E-mail address",
+    "GROUP_NUMBER": "Number of the group, from 1; empty without a group",
+    "GROUP_FIRST": "In GROUPED_CONTACTS: 1 for the first of its group, else empty",
+    "GROUP_LAST": "In GROUPED_CONTACTS: 1 for the last of its group, else empty",
 }
 
-COLLECTIONS = {"LINE_SLOTS": LINE_NAMES, "KEY_SLOTS": KEY_NAMES, "CONTACTS": CONTACT_NAMES}
+CONTACT_NUMBER_NAMES = {
+    "NAME": "Name of the contact",
+    "FIRST_NAME": "First name",
+    "LAST_NAME": "Last name",
+    "COMPANY": "Company",
+    "GROUP": "Group",
+    "GROUP_NUMBER": "Number of the group, from 1; empty without a group",
+    "KIND": "Which number it is: extension, work, mobile, home or other",
+    "TITLE": "Name; with the kind in brackets where the contact has several numbers",
+    "DIAL": "The number",
+}
+
+CONTACT_GROUP_NAMES = {"NUMBER": "Number of the group, from 1", "NAME": "Name of the group"}
+
+DIRECTORY_NAMES = {
+    "DIRECTORY_URL": "URL of the tenant's folder of directories, for links to further pages",
+    "DIRECTORY_PAGE": "This page, from 1",
+    "DIRECTORY_PAGES": "How many pages there are",
+}
+
+CONTACT_COLLECTIONS = {
+    "CONTACTS": CONTACT_NAMES,
+    "GROUPED_CONTACTS": CONTACT_NAMES,
+    "CONTACT_NUMBERS": CONTACT_NUMBER_NAMES,
+    "CONTACT_GROUPS": CONTACT_GROUP_NAMES,
+}
+"""What directory templates loop over, and the members of the records."""
+
+COLLECTIONS = {"LINE_SLOTS": LINE_NAMES, "KEY_SLOTS": KEY_NAMES, **CONTACT_COLLECTIONS}
 
 SET_NAMES = {
     "SIP_TRANSPORT": "SIP transport: udp, tcp or tls",
@@ -145,20 +176,24 @@ SET_NAMES = {
     "WEB_UI": "1 keeps the phone's web pages on, 0 switches them off",
     "PHONEBOOK_NAME": "Name of the contact directory on the phone",
     "MEMBERS": "MAC addresses of the further base stations of a DECT system, apart by blanks",
+    "DIRECTORY_PAGE_SIZE": "Entries on one page of a directory whose file name holds ${DIRECTORY_PAGE}",
+    "DIRECTORY_LIMIT": "Most entries that the phone takes in a directory; empty for any number",
 }
 
 SET_PREFIX = "set_"
 """`${NAME}` is a model's `set_NAME` unless a custom variable overrides it. `${set_NAME}` is always the model's own,
 also in output names (`y0000000000${set_COMMON}.cfg`): models of one family agree on the names of shared files."""
 
-WHOLE_NUMBERS = frozenset({"LINE", "LINE_ZERO_BASED", "LINE_COUNT", "KEY", "TZ_OFFSET"})
+WHOLE_NUMBERS = frozenset({
+    "LINE", "LINE_ZERO_BASED", "LINE_COUNT", "KEY", "TZ_OFFSET", "DIRECTORY_PAGE", "DIRECTORY_PAGES",
+})  # fmt: skip
 """Names whose values are whole numbers, so that templates can calculate with them."""
 
 RESERVED_NAMES = frozenset({"UNDEFINED", "STOP_RENDERING"})
 """Upper-case names that mean something to Mako itself: never variables."""
 
 BUILT_IN_NAMES = frozenset({
-    *SERVER_NAMES, *DEVICE_NAMES, *RAW_NAMES, *LINE_NAMES, *KEY_NAMES, *COLLECTIONS, *RESERVED_NAMES,
+    *SERVER_NAMES, *DEVICE_NAMES, *RAW_NAMES, *LINE_NAMES, *KEY_NAMES, *DIRECTORY_NAMES, *COLLECTIONS, *RESERVED_NAMES,
 })  # fmt: skip
 """Names that a custom variable may not have. The `set_` vocabulary is not among them: overriding it is its purpose."""
 

@@ -92,13 +92,13 @@ def render_shared(rule: SharedRule, context: TemplateContext, library: TemplateL
 def render_directory(
     rule: FileRule,
     values: Mapping[str, Value],
-    contacts: Sequence[Mapping[str, str]],
+    collections: Mapping[str, Sequence[SimpleNamespace]],
     library: TemplateLibrary,
     tenant: str,
 ) -> RenderedFile:
-    """A contact directory: its template sees `values` and CONTACTS, one record per contact."""
+    """One file of a contact directory: its template sees `values` and the collections of contacts."""
     closure = library.closure(rule.template, tenant)
-    data = {**values, "CONTACTS": _records(contacts), **CALLS}
+    data = {**values, **collections, **CALLS}
     return _finish(output_path(rule.output, values, library), closure, data, library, tenant)
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from webprov.enums import Protocol, ProvisioningMode
 from webprov.hosts import Host, compose_url, parse_host
-from webprov.phones.modelkeys import model_segment
+from webprov.phones.modelkeys import first_page, model_segment
 from webprov.phones.phonemodel import PhoneModel
 from webprov.rendering.layers import Layer, LayerValues, Sourced, first_of, sourced_layer
 from webprov.rendering.names import SECRET_NAMES
@@ -48,7 +48,11 @@ class Delivery:
     @property
     def plain_url(self) -> str:
         """PROV_URL: for phones that take user and password apart from it."""
-        return _url(self.protocol, self.server, self.port, self.path, "", "", "")
+        return self.plain_url_of(self.path)
+
+    def plain_url_of(self, path: str) -> str:
+        """`path` on the provisioning server, without credentials."""
+        return _url(self.protocol, self.server, self.port, path, "", "", "")
 
     def url(self, path: str, file_name: str = "") -> str:
         """`path` on the provisioning server, with credentials."""
@@ -97,6 +101,18 @@ def shared_server_layer(settings: ProvisioningSettings, model: PhoneModel) -> La
     delivery = _delivery(settings, Sourced(settings.default_protocol, "Default protocol"), segment, ("", ""))
     variables = {**sip_variables(settings, TenantData(0, "")), **provisioning_variables(delivery)}
     return _layer({**variables, **_parts(variables, delivery)}, delivery)
+
+
+def directory_server_layer(settings: ProvisioningSettings, tenant: TenantData) -> LayerValues:
+    """The SIP servers of a tenant, and where its directories lie. Devices with a sign-in of their own use that one."""
+    delivery = _delivery(settings, Sourced(settings.default_protocol, "Default Protocol"), "", ("", ""))
+    folder = f"{delivery.shared_path.value}/CONTACTS/{tenant.name}"
+    url = delivery.plain_url_of(folder) if settings.device_credentials else delivery.url(folder)
+    variables = {
+        **sip_variables(settings, tenant),
+        "DIRECTORY_URL": Sourced(url, f"SHARED_URL / CONTACTS/{tenant.name}"),
+    }
+    return _layer(variables, delivery)
 
 
 def protocol_warning(settings: ProvisioningSettings, model: PhoneModel) -> str:
@@ -180,7 +196,7 @@ def _firmware_variables(delivery: Delivery, model: PhoneModel) -> dict[str, Sour
 
 
 def _contacts_url(delivery: Delivery, tenant: TenantData, model: PhoneModel, contacts: frozenset[str]) -> Sourced:
-    name = model.directories[0].output if model.directories else ""
+    name = first_page(model.directories[0].output) if model.directories else ""
     if name not in contacts:
         return Sourced("", "no contact directory yet" if name else f"{model.label} takes no contact directory")
     path = f"{delivery.shared_path.value}/CONTACTS/{tenant.name}"
@@ -202,7 +218,7 @@ def _parts(variables: dict[str, Sourced], delivery: Delivery) -> dict[str, Sourc
 
 SERVERS = ("REG_SERVER", "REG_SERVER_BACKUP", "PROXY_SERVER", "PROXY_SERVER_BACKUP", "NTP_SERVER", "PROV_SERVER",
            "FIRMWARE_SERVER")  # fmt: skip
-_URLS = frozenset({"PROTO_URL", "SHARED_URL", "CONTACTS_URL", "FIRMWARE_URL"})
+_URLS = frozenset({"PROTO_URL", "SHARED_URL", "CONTACTS_URL", "DIRECTORY_URL", "FIRMWARE_URL"})
 
 
 def _layer(variables: dict[str, Sourced], delivery: Delivery) -> LayerValues:

@@ -22,7 +22,7 @@ from webprov.rendering.layers import (
 from webprov.rendering.locales import language_layer, language_of, zone_layer, zone_of
 from webprov.rendering.masking import mask_text
 from webprov.rendering.names import SET_PREFIX
-from webprov.rendering.servers import protocol_warning, server_layer, shared_server_layer
+from webprov.rendering.servers import directory_server_layer, protocol_warning, server_layer, shared_server_layer
 from webprov.rendering.slots import (
     Place,
     empty_key,
@@ -138,6 +138,13 @@ def shared_context(rule: SharedRule, system: SystemData, model: PhoneModel) -> T
     return TemplateContext(merge(layers))
 
 
+def directory_values(tenant: TenantData, model: PhoneModel, system: SystemData) -> dict[str, Value]:
+    """What the template of a contact directory sees beside the contacts: nothing of a device, nor of the model but
+    its `set_` values, so that models of one brand come to the same file."""
+    layers = (_tenant_layer(tenant, system), directory_server_layer(system.settings, tenant))
+    return merge((*layers, *_shared_custom_layers(tenant, model, system)))
+
+
 def _device_layer(device: DeviceData, model: PhoneModel, system: SystemData) -> LayerValues:
     values: dict[str, Value] = {
         "MAC": device.mac,
@@ -186,9 +193,14 @@ def _server_layer(device: DeviceData, model: PhoneModel, system: SystemData) -> 
 
 
 def _custom_layers(device: DeviceData, model: PhoneModel, system: SystemData) -> tuple[LayerValues, ...]:
-    tenant = device.tenant
+    own = _variables_layer(Layer.DEVICE_CUSTOM, device.variables, "variable of the device")
+    return (own, *_shared_custom_layers(device.tenant, model, system))
 
-    def shared_layers() -> tuple[LayerValues, ...]:
+
+def _shared_custom_layers(tenant: TenantData, model: PhoneModel, system: SystemData) -> tuple[LayerValues, ...]:
+    """What devices of one tenant and model have in common."""
+
+    def make() -> tuple[LayerValues, ...]:
         return (
             _variables_layer(Layer.TENANT_CUSTOM, tenant.variables, f"variable of tenant {tenant.name}"),
             _variables_layer(Layer.GLOBAL_CUSTOM, system.variables, "global variable"),
@@ -196,8 +208,7 @@ def _custom_layers(device: DeviceData, model: PhoneModel, system: SystemData) ->
             _DEFAULTS,
         )
 
-    own = _variables_layer(Layer.DEVICE_CUSTOM, device.variables, "variable of the device")
-    return (own, *system.memo.get((tenant, model), ("custom",), shared_layers))
+    return system.memo.get((tenant, model), ("custom",), make)
 
 
 def _variables_layer(layer: Layer, variables: CustomValues, source: str) -> LayerValues:

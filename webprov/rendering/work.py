@@ -9,7 +9,7 @@ MAX_LOOP_DEPTH = 2
 MAX_LEVELS = 5
 MAX_WORK = 100_000
 COLLECTION_SIZE = 50
-"""How often a loop over LINE_SLOTS, KEY_SLOTS or CONTACTS counts towards MAX_WORK."""
+"""How often a loop over LINE_SLOTS, KEY_SLOTS or contacts counts towards MAX_WORK."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,7 +285,8 @@ class PushRecord(Base):
     """What became of one object of the file transport: `sha256` is what lies there as far as we know ("" = nothing).
 
     `state` is a PushState. A record outlives its device, so that the object can still be removed (spec 5); one whose
-    name no rendered file has is an object to remove. `failing_since` is the first failure in a row.
+    name no rendered file has is an object to remove. `failing_since` is the first failure in a row, `retries` how many
+    there were, `retry_at` when the next try is due.
     """
 
     __tablename__ = "pushes"
@@ -299,6 +300,8 @@ class PushRecord(Base):
     error: Mapped[str] = mapped_column(default="")
     at: Mapped[datetime] = mapped_column(default=utc_now)
     failing_since: Mapped[datetime | None]
+    retries: Mapped[int] = mapped_column(default=0, server_default="0")
+    retry_at: Mapped[datetime | None]
 
 
 class FetchRecord(Base):

@@ -85,6 +85,11 @@ class ProvisioningSettings:
         """Whether the listeners run: in Local mode, and in External mode where "serve locally too" is on (spec 2)."""
         return self.mode is ProvisioningMode.LOCAL or self.serve_locally
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where pushed objects lie; what is known of another place says nothing about this one (spec 6)."""
+        return self.mode, self.transport, self.s3_endpoint, self.s3_bucket, self.s3_prefix
+
 
 FIELDS = tuple(field.name for field in fields(ProvisioningSettings) if field.name != "version")
 

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.pages import error_at, post, token
+from webprov.store.jobrecords import JobRecord
 from webprov.store.models import ChangeRecord, Device
 
 MINE, FOREIGN = "805EC0000001", "805EC0000002"
@@ -66,19 +67,20 @@ def test_deleting_takes_files_and_device(admin, devices, session, config):
     assert "Desk 1 is deleted." in admin.get("/devices/").text
 
 
-def test_bulk_provision_reaches_the_selected_ones(admin, devices, config):
-    bulk(admin, "provision", MINE, FOREIGN)
+def test_bulk_provision_starts_a_job_for_the_selected_ones(admin, devices, session):
+    answer = bulk(admin, "provision", MINE, FOREIGN)
 
-    assert "2 devices provisioned, 2 with new files." in admin.get("/devices/").text
-    assert (config.provisioning_dir / "805ec0000002.cfg").exists()
+    job = session.scalar(select(JobRecord))
+    assert answer.headers["Location"] == f"/jobs/{job.id}/"
+    assert (job.title, job.total, job.state) == ("Provision 2 devices", 2, "waiting")
 
 
-def test_bulk_passes_over_foreign_and_missing_devices(keeper, devices, session, config):
+def test_bulk_passes_over_foreign_and_missing_devices(keeper, devices, session):
     bulk(keeper, "delete", FOREIGN, "805EC00000FF", "<b>", confirmed="yes")
     bulk(keeper, "provision", MINE, FOREIGN)
 
     assert macs(session) == [MINE, FOREIGN]
-    assert not (config.provisioning_dir / "805ec0000002.cfg").exists()
+    assert session.scalar(select(JobRecord.total)) == 1
 
 
 def test_bulk_without_a_selection_says_so(admin, devices):

@@ -1,14 +1,17 @@
 import html
+import re
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from tests.factories import make_fetch
 from tests.pages import error_at, post
 from webprov.changes.devices import change_device
 from webprov.deviceinput import parse_device
 from webprov.enums import Role
 from webprov.rights import CONSOLE
+from webprov.store.database import writing
 from webprov.store.models import Device, FetchRecord, utc_now
 
 MINE, FOREIGN, OTHER = "805EC0000001", "805EC0000002", "805EC0000009"
@@ -178,3 +181,32 @@ def test_support_reads_own_variables_but_sets_none(sign_in, devices):
 
     assert support.get(address).status_code == 200
     assert post(support, address, name="A", value="1").status_code == 403
+
+
+def test_fetches_tell_the_story_of_the_phone(admin, session, devices):
+    phone = device(session)
+    phone.revision = 9
+    make_fetch(session, phone, path="/provisioning/common.cfg", revision=0)
+    make_fetch(session, phone, reason="wrong credentials", status=401)
+    make_fetch(session, phone, revision=7, user_agent="Testphone 1")
+
+    page = admin.get(f"/devices/{MINE}/fetches").text
+
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "wrong password" in text
+    assert "got it revision 7, current is 9" in text
+    assert "common.cfg Served: got it HTTP" in text
+
+
+def test_page_says_when_the_phone_is_another_one(admin, session, devices, config):
+    with (config.models_dir / "test.ini").open("a") as file:
+        file.write(
+            "\n[test-agent]\nextends = _deskphone\nlabel = Agent\nuser_agent = Tester {model} {firmware} {mac}\n"
+        )
+    with writing(session):
+        session.scalar(select(Device).where(Device.mac == MINE)).user_agent = "Tester agent 1.2.3 805ec0000001"
+
+    page = admin.get(f"/devices/{MINE}/fetches").text
+
+    assert "The phone calls itself Agent." in page
+    assert "It is entered as Testphone Desk" in page

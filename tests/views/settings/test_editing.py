@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -6,6 +7,9 @@ from tests.pages import post_settings
 from webprov.changes.settings import save_settings
 from webprov.enums import Role
 from webprov.rights import Actor
+from webprov.store.database import writing
+from webprov.store.fetchrecords import FetchDay
+from webprov.store.models import utc_now
 from webprov.store.settings import load_settings
 
 NOOR = Actor("Noor Dubois", Role.ADMINISTRATOR)
@@ -71,3 +75,16 @@ def test_a_page_that_htmx_saved_is_loaded_afresh(admin, session):
 
     assert answer.headers["HX-Redirect"] == "/settings/"
     assert load_settings(session).http_password == "brand-new-secret-1"
+
+
+def test_protocols_say_how_much_they_are_used(admin, session):
+    today = utc_now()
+    with writing(session):
+        session.add(FetchDay(day=f"{today:%Y-%m-%d}", protocol="http", count=1200))
+        session.add(FetchDay(day=f"{today - timedelta(days=6):%Y-%m-%d}", protocol="http", count=4))
+        session.add(FetchDay(day=f"{today - timedelta(days=7):%Y-%m-%d}", protocol="http", count=9))
+
+    page = admin.get("/settings/").text
+
+    assert '<a href="/fetches/?protocol=http&amp;time=week">1,204</a>' in page
+    assert page.count('<td><span class="wp-muted">—</span></td>') == 4

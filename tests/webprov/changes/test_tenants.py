@@ -5,8 +5,14 @@ from webprov.changes.tenants import create_tenant, delete_tenant, find_tenant, s
 from webprov.enums import Role
 from webprov.errors import Conflict, InvalidInput, NotFound
 from webprov.rights import CONSOLE, Actor
+from webprov.site import SiteLoader
 from webprov.store.devicedata import read_tenants
 from webprov.store.models import ChangeRecord, Device, Tenant, User
+
+
+@pytest.fixture
+def site(config, session):
+    return SiteLoader(config).load(session)
 
 
 @pytest.fixture
@@ -59,20 +65,20 @@ def test_override_of_a_tenant_is_set_and_removed(session, acme):
     assert session.scalar(select(Tenant.version)) == 3
 
 
-def test_a_tenant_with_devices_or_people_stays(session, acme):
+def test_a_tenant_with_devices_or_people_stays(session, site, acme):
     session.add(Device(mac="805EC0000001", tenant_id=acme.id, model="x"))
     session.commit()
     with pytest.raises(Conflict, match="1 device"):
-        delete_tenant(session, "acme", CONSOLE)
+        delete_tenant(session, site, "acme", CONSOLE)
     session.query(Device).delete()
     session.add(User(name="noor", password_hash="x", role="tenant-administrator", tenant_id=acme.id))
     session.commit()
     with pytest.raises(Conflict, match="noor"):
-        delete_tenant(session, "acme", CONSOLE)
+        delete_tenant(session, site, "acme", CONSOLE)
 
 
-def test_delete_tenant(session, acme):
-    delete_tenant(session, "acme", CONSOLE)
+def test_delete_tenant(session, site, acme):
+    delete_tenant(session, site, "acme", CONSOLE)
 
     assert session.scalars(select(Tenant)).all() == []
 

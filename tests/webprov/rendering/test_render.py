@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -237,7 +238,7 @@ def test_shared_file_refuses_a_device_variable(write, library):
 
 def test_directory_sees_contacts(write, library):
     write("shipped/d.xml", '<d>\n% for c in CONTACTS:\n<c n="${c.NAME}">${c.WORK}</c>\n% endfor\n</d>')
-    contacts = [{"NAME": "Bob & Co", "WORK": "202"}]
+    contacts = {"CONTACTS": [SimpleNamespace(NAME="Bob & Co", WORK="202")]}
 
     file = render_directory(FileRule("d.xml", "yealink.xml"), {"TENANT": "acme"}, contacts, library, "acme")
 
@@ -263,7 +264,7 @@ def test_line_template_does_not_see_keys(write, library):
 
 
 def test_loop_that_writes_nothing_ends(write, library):
-    contacts = [dict.fromkeys(CONTACT_NAMES, "")] * 100_000
+    contacts = {"CONTACTS": [SimpleNamespace(**dict.fromkeys(CONTACT_NAMES, ""))] * 100_000}
     body = "${c.NAME}" * 20
     write(
         "shipped/d.xml", "% for c in CONTACTS:\n% for x in [" + "1," * 64 + "]:\n" + body + "\\\n% endfor\n% endfor\n"

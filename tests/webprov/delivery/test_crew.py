@@ -1,0 +1,49 @@
+import threading
+import time
+
+from webprov.delivery.crew import Crew, Late
+
+
+def test_outcomes_come_in_the_order_of_the_tasks():
+    groups = [[lambda: "a", lambda: "b"], [], [lambda: "c"]]
+
+    assert Crew(2, 10, lambda threads: None).run(groups) == [["a", "b"], [], ["c"]]
+
+
+def test_what_is_late_is_broken_off_and_the_others_are_not():
+    released = threading.Event()
+    aborted = []
+
+    def abort(threads):
+        aborted.extend(threads)
+        released.set()
+
+    def slow():
+        released.wait(20)
+        return threading.get_ident()
+
+    def quick():
+        return "done"
+
+    found = Crew(4, 0.2, abort).run([[slow, quick], [quick], [quick]])
+
+    assert isinstance(found[0][0], Late)
+    assert [found[0][1], *found[1], *found[2]] == ["done"] * 3
+    assert len(set(aborted)) == 1
+
+
+def test_a_group_begins_when_its_turn_comes():
+    def nap():
+        time.sleep(0.15)
+        return "done"
+
+    assert Crew(1, 1, lambda threads: None).run([[nap] for _ in range(10)]) == [["done"]] * 10
+
+
+def test_what_cannot_be_broken_off_is_left_behind():
+    released = threading.Event()
+
+    found = Crew(1, 0.05, lambda threads: None).run([[lambda: released.wait(20)], [lambda: "never"]])
+
+    released.set()
+    assert [isinstance(outcome, Late) for group in found for outcome in group] == [True, True]
