@@ -1,15 +1,11 @@
-"""Devices to try every shipped phone model with: a usual one, and one that uses all that its model has.
-
-Names and labels are hostile, so that a template that forgets to escape fails.
-"""
+"""What devices of every shipped phone model get: a usual one, and one that uses all that its model has."""
 
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import cycle
 from pathlib import Path
 
-from webprov.enums import KeyType
+from webprov import sampledevices
 from webprov.phones.catalog import Catalog, load_catalog
 from webprov.phones.modelkeys import first_page
 from webprov.phones.phonemodel import PhoneModel
@@ -20,23 +16,11 @@ from webprov.rendering.rendered import RenderedFile
 from webprov.rendering.systemdata import SystemData
 from webprov.rendering.variables import DeviceVariables, device_variables, directory_values, shared_context
 from webprov.store.contactrecords import Person
-from webprov.store.devicedata import DeviceData, KeyData, LineData, TenantData
+from webprov.store.devicedata import DeviceData, TenantData
 from webprov.store.settings import ProvisioningSettings
 
 ROOT = Path(__file__).parents[2]
 
-HOSTILE = (
-    "O'Brien & Söhne",
-    'Dr. "Bo" <lab>',
-    "R&D = 50%",
-    "Lobby #1; north",
-    "C:\\Temp\\x",
-    "${MAC} <% x %>",
-    "## not a comment",
-    "]]> &amp; &lt;",
-    "田中 太郎",
-    "=SUM(A1:A9)",
-)
 SETTINGS = ProvisioningSettings(
     server_address="pbx.example.com",
     timezone="Europe/Berlin",
@@ -82,56 +66,13 @@ def variables(device: DeviceData) -> DeviceVariables:
 
 
 def golden_device(key: str, mac: str = "001565A1B2C3") -> DeviceData:
-    """Two lines (where the model has them) and up to eight keys, as people set up a desk phone."""
-    lines = (
-        LineData(1, "101", "pw-101", "", "Ann Example", "101", "Ann", "Example", voicemail="*97"),
-        LineData(2, "102", "pw-102", "auth102", "Bob Example", "102", "Bob", "Example", "Sales"),
-    )
-    keys = (
-        KeyData(1, "line", label="Me"),
-        KeyData(2, "line", line=2),
-        KeyData(3, "blf", value="103", label="Carl"),
-        KeyData(4, "speeddial", value="+4930123", label="Taxi"),
-        KeyData(5, "park", value="701", label="Park 1"),
-        KeyData(6, "pickup", value="104", label="Pick up", line=2),
-        KeyData(7, "voicemail", label="Voicemail"),
-        KeyData(8, "dtmf", value="*1", label="Record"),
-    )
-    phone = model(key)
-    known = phone.translation.keys
-    return DeviceData(
-        1,
-        mac,
-        TENANT,
-        key,
-        "Reception",
-        admin_password="AdminPa55word",
-        lines=lines[: phone.lines],
-        keys=tuple(k for k in keys if k.number <= phone.keys and (not known or k.type in known)),
-    )
+    """The usual device of a shipped model."""
+    return sampledevices.usual_device(model(key), TENANT, mac)
 
 
 def maximum_device(key: str) -> DeviceData:
-    """All lines, all keys of the phone and its modules, every type of key that the brand knows, hostile names."""
-    phone = model(key)
-    names = cycle(HOSTILE)
-    lines = tuple(_line(number, next(names)) for number in range(1, phone.lines + 1))
-    types = cycle([kind for kind in KeyType if not phone.translation.keys or kind in phone.translation.keys])
-    places = [(0, number) for number in range(1, phone.keys + 1)]
-    places += [(m, n) for m in range(1, phone.modules[0] + 1) for n in range(1, phone.modules[1] + 1)]
-    keys = tuple(
-        KeyData(number, next(types), module, f"2{module}{number:03}", next(names), 1 + index % max(1, phone.lines))
-        for index, (module, number) in enumerate(places)
-    )
-    return DeviceData(
-        2, "001565FFFFFF", TENANT, key, HOSTILE[1], admin_password="Admin#&<>;=1", lines=lines, keys=keys,
-    )  # fmt: skip
-
-
-def _line(number: int, name: str) -> LineData:
-    return LineData(
-        number, f"u{number}", f"p&<w>;#'\"{number}", f"a{number}", name, str(100 + number), name, name, name, "*97"
-    )
+    """The device that uses all that a shipped model has."""
+    return sampledevices.maximum_device(model(key), TENANT)
 
 
 @cache

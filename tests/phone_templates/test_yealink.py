@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.phone_templates.fleet import (
-    HOSTILE,
     TENANT,
     assert_expected,
     golden_device,
@@ -19,6 +18,7 @@ from tests.phone_templates.fleet import (
     render_shared_files,
 )
 from webprov.enums import KeyType
+from webprov.sampledevices import HOSTILE
 from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MODELS = models("Yealink")

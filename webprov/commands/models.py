@@ -9,8 +9,10 @@ import click
 from webprov.changes.tenants import find_tenant
 from webprov.commands.opening import opened
 from webprov.commands.output import counted, json_option, remark, show_json, show_rows
+from webprov.modelcheck import check_models
 from webprov.phones.phonemodel import PhoneModel, Refusal
 from webprov.rights import CONSOLE
+from webprov.store.devicedata import read_tenants
 
 
 @click.group()
@@ -31,11 +33,17 @@ def list_(tenant: str, as_json: bool) -> None:
 
 @models.command("check")
 @json_option
-def check_models(as_json: bool) -> None:
-    """What in models.d and its overrides is refused; exit status 1 when anything is."""
+def check_command(as_json: bool) -> None:
+    """What in models.d and its overrides is refused or does not render; exit status 1 when anything is.
+
+    Every model is rendered for phones with nothing, the usual and everything. What is only worth a look, like a
+    setting that the brand is not known to have, is told on stderr.
+    """
     with opened() as desk:
-        refusals = desk.site().catalog.refusals
-    _finish(refusals, as_json=as_json, fine="All models can be used.")
+        found = check_models(desk.site(), [tenant.name for tenant in read_tenants(desk.session).values()])
+    for item in found.warnings:
+        remark(f"{item.file}{f', line {item.line}' if item.line else ''}: {item.reason}")
+    _finish(found.refusals, as_json=as_json, fine="All models can be used.")
 
 
 @click.group()

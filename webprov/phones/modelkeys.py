@@ -219,6 +219,7 @@ _CHECKS: Mapping[str, _Check] = {
     "line_template": check_path,
     "key_template": check_path,
     "translation_map": _check_name,
+    "parameters": _check_name,
     "check_sync": check_event,
     "user_agent": _check_user_agent,
     "protocol": _check_protocol,
