@@ -1,5 +1,6 @@
 """What the worker does: the list of its duties."""
 
+from webprov.changes.owncredentials import own_credentials_duty
 from webprov.changes.rotation import rotation_duty
 from webprov.directories import directories_duty
 from webprov.fetchkeeping import fetches_duty
@@ -17,6 +18,7 @@ def run_worker(instance: Instance) -> None:
         files_duty(instance),
         pushes_duty(instance),
         rotation_duty(instance),
+        own_credentials_duty(instance),
         fetches_duty(instance),
         directories_duty(instance),
     ]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from webprov.checks import looks_secret
 from webprov.deviceinput import LINE_FIELDS, DeviceInput
+from webprov.store.database import bump
 from webprov.store.devicedata import BATCH
 from webprov.store.models import CustomVariable, Device, Key, Line, utc_now
 from webprov.store.secrets import random_password
@@ -40,6 +41,7 @@ def add_devices(session: Session, new: Sequence[tuple[DeviceInput, int]]) -> Non
         ):
             if found := list(rows):
                 connection.execute(insert(table), found)
+    bump(session, "logins")
 
 
 def _device_row(given: DeviceInput, tenant_id: int) -> dict[str, Any]:

@@ -19,10 +19,12 @@ from webprov.provisioning import withdraw_files
 from webprov.pushing import push_removals
 from webprov.rights import Actor, Right
 from webprov.site import Site
-from webprov.store.database import writing
+from webprov.store.database import bump, writing
 from webprov.store.devicedata import TenantData
 from webprov.store.models import CustomVariable, Device, Key, Line, Tenant, utc_now
+from webprov.store.rotation import keep_previous_pair
 from webprov.store.secrets import random_password
+from webprov.uploads import forget_uploads, remove_uploads
 
 
 def add_device(session: Session, site: Site, given: DeviceInput, by: Actor) -> Device:
@@ -56,8 +58,12 @@ def change_device(
                 _refuse_known_mac(session, given.mac, by)
             if apply_input(session, site, device, given, by) and not device.enabled:
                 withdraw_files(session, site, [device.id])
+            if given.mac != mac:
+                forget_uploads(session, device.id)
     except IntegrityError as e:
         raise InvalidInput({"mac": f"{format_mac(given.mac)} is already in use."}) from e
+    if given.mac != mac:
+        remove_uploads(site.config, [mac])
     if not device.enabled:
         push_removals(session, site)
     return device
@@ -74,6 +80,8 @@ def delete_devices(session: Session, site: Site, macs: Sequence[str], by: Actor)
         for device in devices:
             record_change(session, by, "delete", "device", device.mac, tenant_id=device.tenant_id)
             session.delete(device)
+        bump(session, "logins")
+    remove_uploads(site.config, macs)
     push_removals(session, site)
 
 
@@ -108,6 +116,7 @@ def apply_input(session: Session, site: Site, device: Device, given: DeviceInput
     """
     added = device.version == 0
     differences = Differences()
+    _keep_credentials(device, given)
     tenant = _tenant(session, device, given, by)
     if device.tenant_id != tenant.id:
         differences["tenant"] = ["", tenant.name] if added else [device.tenant.name, tenant.name]
@@ -124,6 +133,7 @@ def apply_input(session: Session, site: Site, device: Device, given: DeviceInput
         return False
     device.version += 1
     device.updated_at = utc_now()
+    bump(session, "logins")
     action = "create" if added else "change"
     record_change(session, by, action, "device", device.mac, tenant_id=tenant.id, fields=differences)
     return True
@@ -156,6 +166,16 @@ def check_model(site: Site, given: DeviceInput, present: str, tenant: str) -> No
         raise InvalidInput({"model": "Choose the model; it is printed on the label of the phone."})
     if key != present and site.catalog.model(key, tenant) is None:
         raise InvalidInput({"model": f"There is no model “{key}”. Choose one from the list of models."})
+
+
+def _keep_credentials(device: Device, given: DeviceInput) -> None:
+    """Before its own user or password is replaced: a phone that has not fetched yet signs in with what it knows."""
+    user = given.values.get("prov_user", device.prov_user)
+    password = given.values.get("prov_password") or device.prov_password
+    if device.version and (user, password) != (device.prov_user, device.prov_password):
+        keep_previous_pair(device)
+    if given.mac != device.mac:
+        device.own_login_at = None  # another phone: it knows the shared ones at most
 
 
 def _tenant(session: Session, device: Device, given: DeviceInput, by: Actor) -> Tenant:

@@ -71,6 +71,16 @@ def store_previous(session: Session, logins: Sequence[PreviousLogin]) -> None:
     record.secret = json.dumps({**json.loads(record.secret), PREVIOUS: values})
 
 
+def keep_previous_pair(device: Device) -> None:
+    """Let the device's own pair, about to be replaced, stay good until the new one has been used (PH-09).
+
+    Where an earlier one still is, and the phone has not fetched a file with the present one, it is the earlier.
+    """
+    holds_present = device.fetched_revision >= device.revision and device.rendered_device == device.version
+    if device.own_login_at and device.prov_password and (holds_present or not device.previous_user):
+        device.previous_user, device.previous_password = device.prov_user, device.prov_password
+
+
 def devices_left(session: Session, login: PreviousLogin) -> int:
     """How many enabled devices may still use it: those without files made from newer settings, or that have not
     fetched their newest file. Rather too many than too few: after a later change a device counts until it fetched."""
