@@ -80,7 +80,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     return Config(
         instance=instance,
         database_url=read.text("DATABASE_URL", f"sqlite:///{instance / 'webprov.sqlite3'}"),
-        queue_url=read.text("QUEUE_URL", f"sqlite:///{instance / 'queue.sqlite3'}"),
+        queue_url=read.queue("QUEUE_URL", f"sqlite:///{instance / 'queue.sqlite3'}"),
         admin_bind=read.bind("ADMIN_BIND", "127.0.0.1:8080"),
         phone_address=read.text("PHONE_ADDRESS", "0.0.0.0"),  # noqa: S104 - phones come from everywhere
         http_processes=read.number("HTTP_PROCESSES", min(os.cpu_count() or 1, 4)),
@@ -135,6 +135,12 @@ class _Reader:
         if host.port is None:
             raise ConfigError(f"WEBPROV_{name} is “{host}”. Add a port, like 127.0.0.1:8080.")
         return host
+
+    def queue(self, name: str, default: str) -> str:
+        text = self.text(name, default)
+        if not text.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
+            raise ConfigError(f"WEBPROV_{name} has to begin with redis:// or sqlite:///, like redis://127.0.0.1/0.")
+        return text
 
     def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         try:

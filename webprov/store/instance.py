@@ -49,7 +49,7 @@ def open_instance(config: Config) -> Instance:
     engine = open_engine(config.database_url)
     if not is_current(engine):
         importlib.import_module("webprov.store.migrating").migrate(engine)
-    instance = Instance(config, engine, sessionmaker(engine))
+    instance = Instance(config, engine, sessionmaker(engine, info={"queue_url": config.queue_url}))
     with instance.sessions() as session:
         _check_key(session, keyring())
         _first_settings(session)
