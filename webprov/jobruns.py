@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from webprov.delivery.script import ScriptTransport
 from webprov.enums import ItemOutcome, JobState
 from webprov.errors import WebprovError
-from webprov.jobs import UNDER_WAY
+from webprov.jobs import JOBS_DUTY, UNDER_WAY
 from webprov.mac import format_mac
 from webprov.provisioning import ProvisionResult, provision_devices
 from webprov.site import SiteLoader
@@ -36,7 +36,7 @@ _BATCH_SECONDS = 5
 _SCRIPTS_A_BATCH = 16
 """Two scripts at once, each for at most 65 s: even where all of them hang, a batch ends before its turn must."""
 _ITEMS: Any = JobItem.__table__
-_LISTEN_SECONDS = 0.2
+_LISTEN_SECONDS = 1.0
 _LOOK_SECONDS = 5.0
 
 
@@ -55,7 +55,7 @@ def jobs_duty(instance: Instance) -> Duty:
         seen, look_at = count, time.monotonic() + _LOOK_SECONDS
         return _LISTEN_SECONDS
 
-    return Duty("jobs", turn)
+    return Duty(JOBS_DUTY, turn)
 
 
 def run_next_batch(session: Session, loader: SiteLoader, lease: Lease) -> bool:

@@ -1,7 +1,7 @@
 """Background jobs as people meet them: started, looked at, cancelled (spec 5, "in bulk as a job").
 
-The rows are the truth, and the worker finds work by asking them (`webprov.jobruns`); there is no queue beside the
-database that could lose or repeat a task.
+The rows are the truth, and the worker finds work by asking them (`webprov.jobruns`); a nudge only makes it look
+at once.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from webprov.audit import record_change
 from webprov.enums import ItemOutcome, JobState
 from webprov.errors import Conflict, InvalidValue, NotFound
+from webprov.nudges import nudge
 from webprov.rights import Actor, Right
 from webprov.store.database import bump, writing
 from webprov.store.devicedata import BATCH
@@ -23,6 +24,7 @@ from webprov.store.jobrecords import JobItem, JobRecord
 from webprov.store.models import Device, utc_now
 
 PROVISION = "provision"
+JOBS_DUTY = "jobs"
 UNDER_WAY = (JobState.WAITING.value, JobState.RUNNING.value)
 KEPT_DAYS = 30
 """Jobs that ended longer ago are forgotten when a new one starts."""
@@ -72,6 +74,7 @@ def start_provision_job(session: Session, by: Actor, ids: Sequence[int], title: 
         _store(session, job, list(tenants))
         record_change(session, by, PROVISION, "job", title, tenant_id=job.tenant_id)
         bump(session, "jobs")
+    nudge(session, JOBS_DUTY)
     return job
 
 

@@ -27,7 +27,7 @@ from webprov.store.instance import Instance
 from webprov.store.leases import Lease
 from webprov.store.models import Device, PushRecord, RenderedFileRecord, utc_now
 from webprov.store.watch import CounterWatch
-from webprov.worker import Duty
+from webprov.worker import Duty, Rest, TurnFailed
 
 log = logging.getLogger(__name__)
 
@@ -62,18 +62,21 @@ def pushes_duty(instance: Instance) -> Duty:
     """Carry what is due: soon after a failure, and each `WEBPROV_RETRY_INTERVAL` while the storage refuses a probe."""
     loader, watch, seen = SiteLoader(instance.config), CounterWatch(instance.engine), _Watcher()
 
-    def turn(session: Session, lease: Lease) -> float:  # noqa: ARG001 - pushes of two workers come to the same
+    def turn(session: Session, lease: Lease) -> Rest:  # noqa: ARG001 - pushes of two workers come to the same
         counts = watch.counts()
         failures, wishes = counts.get(FAILED_PUSHES, 0), counts.get(RETRY_NOW, 0)
         is_wished = wishes != seen.wishes
         has_failed = failures != seen.failures and not seen.is_down
         if not is_wished and not has_failed and time.monotonic() < seen.look_at:
-            return _LISTEN_SECONDS
+            return Rest(_LISTEN_SECONDS, None)
         seen.failures, seen.wishes = failures, wishes
-        rest = redeliver(session, loader.load(session), everything=seen.is_down or is_wished).rest_seconds
-        seen.is_down = rest is None
-        seen.look_at = time.monotonic() + (instance.config.retry_interval_seconds if rest is None else rest)
-        return _LISTEN_SECONDS
+        done = redeliver(session, loader.load(session), everything=seen.is_down or is_wished)
+        seen.is_down = done.rest_seconds is None
+        due = float(instance.config.retry_interval_seconds) if done.rest_seconds is None else done.rest_seconds
+        seen.look_at = time.monotonic() + due
+        if seen.is_down:
+            raise TurnFailed(f"{done.left:,} files wait for the storage.", Rest(_LISTEN_SECONDS, due))
+        return Rest(_LISTEN_SECONDS, due)
 
     return Duty("pushes", turn)
 

@@ -5,7 +5,6 @@ differ from what was recorded is provisioned again by a job that everybody can s
 """
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
@@ -31,8 +30,7 @@ from webprov.worker import Duty
 log = logging.getLogger(__name__)
 
 _CHUNK = 2_000
-_REST_SECONDS = 5.0
-_SWEEP_SECONDS = 3_600
+_SWEEP_SECONDS = 3_600.0
 _COLUMNS = [
     getattr(RenderedFileRecord, name) for name in ("id", "device_id", "segment", "path", "path_key", "sha256", "size")
 ]
@@ -41,12 +39,10 @@ _COLUMNS = [
 def files_duty(instance: Instance) -> Duty:
     """Once: compare all files with their records and start the job that puts them right. Hourly: sweep leftovers."""
     loader = SiteLoader(instance.config)
-    is_checked, due = False, 0.0
+    is_checked = False
 
     def turn(session: Session, lease: Lease) -> float:
-        nonlocal is_checked, due
-        if time.monotonic() < due:
-            return _REST_SECONDS  # looked in to keep the lease
+        nonlocal is_checked
         site = loader.load(session)
         swept = sweep_leftovers(session, site)
         if swept:
@@ -54,8 +50,7 @@ def files_duty(instance: Instance) -> Duty:
         if not is_checked:
             repair_files(session, site, lease)
             is_checked = True
-        due = time.monotonic() + _SWEEP_SECONDS
-        return _REST_SECONDS
+        return _SWEEP_SECONDS
 
     return Duty("files", turn)
 

@@ -64,6 +64,11 @@ class Lease:
         self._held_at = now if held else None
         return held
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it was ours when last looked at; asks nobody, any thread may call this."""
+        return self._held_at is not None
+
     def fence(self, session: Session) -> None:
         """Beat inside the transaction under way; raises LeaseLost where the lease is no longer ours."""
         if not self._beat(session):
