@@ -74,15 +74,23 @@ def transport_error(error: BaseException, endpoint: str, bucket: str) -> Transpo
     return TransportError("s3_endpoint", _unreached(error, endpoint))
 
 
+def sentence_of(code: str, endpoint: str, bucket: str) -> str:
+    """What S3's error code means to a person, whichever client was told it."""
+    return str(_by_code(code, "", endpoint, bucket))
+
+
 def _answered(error: MinioException, endpoint: str, bucket: str) -> TransportError:
-    code = answer_code(error)
+    return _by_code(answer_code(error), str(error), endpoint, bucket)
+
+
+def _by_code(code: str, text: str, endpoint: str, bucket: str) -> TransportError:
     field, sentence = _ANSWERS.get(code) or _ANSWERS.get(_STATUSES.get(code, "")) or ("", "")
     if not field:
         shown = f" ({code})" if code else ""
         return TransportError(
             "s3_endpoint", f"{endpoint} does not answer like S3 storage{shown}. Check the address and its port."
         )
-    region = _REGION.search(str(error))
+    region = _REGION.search(text)
     hint = f": {region[1]}. Enter that one" if region else ". Enter its own one"
     return TransportError(field, sentence.format(bucket=bucket, region=hint, endpoint=endpoint))
 

@@ -1,0 +1,126 @@
+"""Which directories of the provisioning directory go to the bucket besides the devices' files, and whether they have
+changed (spec 7; security TR-10).
+
+Asked every hour and mostly answered "nothing": a walk that looks at names, sizes and times only (performance P5).
+Symbolic links are not followed and hidden files are not looked at.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from webprov.errors import StorageError
+
+CONTACTS = "CONTACTS"
+TOP = ""
+"""The path of the target for files at the top."""
+
+
+class SyncKind(StrEnum):
+    """What is synced together."""
+
+    CONTACTS = "contacts"
+    ASSETS = "assets"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSource:
+    """One directory that has to lie in the bucket at `path` below the key prefix. `names`: only these files of it."""
+
+    path: str
+    folder: Path
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderState:
+    """What a directory holds: number and bytes of its files, and a hash of their names, sizes and times."""
+
+    files: int = 0
+    size: int = 0
+    digest: str = ""
+
+
+def contact_sources(root: Path) -> list[SyncSource]:
+    """The directory of each tenant's contacts."""
+    return [SyncSource(f"{CONTACTS}/{entry.name}", Path(entry.path)) for entry in _folders(root / CONTACTS)]
+
+
+def asset_sources(root: Path, owned: Set[str], segments: Set[str], firmware: Mapping[str, str]) -> list[SyncSource]:
+    """Every shared directory, firmware directories once more under the segments that use them, and files at the top.
+
+    `owned`: the casefolded first parts of the names of rendered files; `segments`: the casefolded folder names of all
+    models, which are for generated files alone; `firmware`: for each segment in use its firmware directory's name.
+    """
+    kept_out = owned | segments | {CONTACTS.casefold()}
+    found = [
+        SyncSource(entry.name, Path(entry.path)) for entry in _folders(root) if entry.name.casefold() not in kept_out
+    ]
+    here = {source.path for source in found}
+    found += [
+        SyncSource(f"{segment}/{name}", root / name) for segment, name in sorted(firmware.items()) if name in here
+    ]
+    names = tuple(
+        sorted(entry.name for entry in _entries(root) if _is_file(entry) and entry.name.casefold() not in owned)
+    )
+    return [*found, SyncSource(TOP, root, names)] if names else found
+
+
+def folder_state(source: SyncSource) -> FolderState:
+    """What `source` holds now; nothing where it is missing. Raises StorageError where it cannot be read."""
+    lines, size = [], 0
+    for name, status in _walk(source):
+        size += status.st_size
+        lines.append(f"{name}\0{status.st_size}\0{status.st_mtime_ns}")
+    lines.sort()
+    return FolderState(
+        len(lines), size, hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    )
+
+
+def foreign_in_segments(root: Path, segments: Set[str], recorded: Set[str]) -> list[str]:
+    """Files made by hand in folders that are for generated files: they are never synced. Names below `root`, sorted.
+
+    `segments` are casefolded; `recorded` are the names of all rendered files below `root`.
+    """
+    found = []
+    for entry in _folders(root):
+        if entry.name.casefold() in segments:
+            below = (f"{entry.name}/{name}" for name, _ in _walk(SyncSource(entry.name, Path(entry.path))))
+            found += [name for name in below if name not in recorded]
+    return sorted(found)
+
+
+def _walk(source: SyncSource) -> Iterator[tuple[str, os.stat_result]]:
+    """Every file below a source with its status."""
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        for entry in _entries(source.folder / below if below else source.folder):
+            name = f"{below}/{entry.name}" if below else entry.name
+            if _is_file(entry) and (source.names is None or name in source.names):
+                yield name, entry.stat(follow_symlinks=False)
+            elif source.names is None and entry.is_dir(follow_symlinks=False):
+                waiting.append(name)
+
+
+def _folders(root: Path) -> list["os.DirEntry[str]"]:
+    return sorted((entry for entry in _entries(root) if entry.is_dir(follow_symlinks=False)), key=lambda e: e.name)
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    return entry.is_file(follow_symlinks=False)
+
+
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    """What is in a folder, except what is hidden; nothing where it is missing."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as e:
+        raise StorageError(f"{folder} cannot be read: {(e.strerror or str(e)).lower()}. Check its rights.") from e
