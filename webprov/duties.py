@@ -2,11 +2,13 @@
 
 from webprov.changes.owncredentials import own_credentials_duty
 from webprov.changes.rotation import rotation_duty
+from webprov.delivery.assets import SyncKind
 from webprov.directories import directories_duty
 from webprov.fetchkeeping import fetches_duty
 from webprov.jobruns import jobs_duty
 from webprov.redelivery import pushes_duty
 from webprov.store.instance import Instance
+from webprov.syncruns import sync_duty
 from webprov.upkeep import files_duty
 from webprov.worker import Worker
 
@@ -21,5 +23,6 @@ def run_worker(instance: Instance) -> None:
         own_credentials_duty(instance),
         fetches_duty(instance),
         directories_duty(instance),
+        *(sync_duty(instance, kind) for kind in SyncKind),
     ]
     Worker(instance, duties).run()

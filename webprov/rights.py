@@ -20,6 +20,7 @@ class Right(StrEnum):
     SEE_SYSTEM = "see system"  # settings, templates, sync, unknown phones
     EDIT_SETTINGS = "edit settings"  # with the variables of the whole system
     EDIT_MODELS = "edit models"  # with templates
+    SYNC = "sync"  # contacts and shared assets to the storage, now
     MANAGE_TENANTS = "manage tenants"
     MANAGE_USERS = "manage users"
     SEE_CHANGES = "see changes"
@@ -31,6 +32,7 @@ SYSTEM_RIGHTS = frozenset(
         Right.SEE_SYSTEM,
         Right.EDIT_SETTINGS,
         Right.EDIT_MODELS,
+        Right.SYNC,
         Right.MANAGE_TENANTS,
         Right.MANAGE_USERS,
         Right.SEE_CHANGES,

@@ -9,6 +9,8 @@ from webprov.jobs import jobs_under_way
 from webprov.redelivery import due_count
 from webprov.serving.guessing import lockouts
 from webprov.site import Site
+from webprov.syncruns import due_contacts
+from webprov.syncs import runs_under_way
 
 LEFT_OVER = ("outbox", "jobs", "dirty_tenants")
 """Those of the counts that the worker brings to nothing."""
@@ -23,8 +25,8 @@ def workload(session: Session, site: Site) -> dict[str, int]:
         "failed": states[FileState.FAILED],
         "model_missing": states[FileState.MODEL_MISSING],
         "disabled": states[FileState.DISABLED],
-        "outbox": due_count(session, site),
-        "jobs": jobs_under_way(session),
+        "outbox": due_count(session, site) + due_contacts(session, site),
+        "jobs": jobs_under_way(session) + runs_under_way(session),
         "dirty_tenants": len(dirty_tenants(session, site)),
         "lockouts": len(lockouts(session)),
     }

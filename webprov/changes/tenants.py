@@ -7,13 +7,16 @@ from sqlalchemy.orm import Session
 
 from webprov.audit import CHANGED, Differences, record_change
 from webprov.checks import check_host, check_override, check_slug, check_text
+from webprov.delivery.assets import SyncKind
 from webprov.directories import remove_directory
 from webprov.errors import Conflict, InvalidInput, InvalidValue, NotFound
+from webprov.nudges import nudge
 from webprov.phones.timezones import check_language, check_timezone
 from webprov.rights import Actor
 from webprov.site import Site
 from webprov.store.database import writing
 from webprov.store.models import Device, Tenant, TenantOverride, User
+from webprov.syncs import DUTIES, withdraw_contacts
 
 _CHECKS: dict[str, Callable[[str], str]] = {
     "label": check_text,
@@ -105,7 +108,9 @@ def delete_tenant(session: Session, site: Site, name: str, by: Actor) -> None:
             raise Conflict(f"{', '.join(people)} belong to {name}. Move or disable them first.")
         remove_directory(session, site, tenant.id, name)
         session.delete(tenant)
+        withdraw_contacts(session, name)
         record_change(session, by, "delete", "tenant", name, tenant_id=tenant.id)
+    nudge(session, DUTIES[SyncKind.CONTACTS])
 
 
 def find_tenant(session: Session, name: str, by: Actor) -> Tenant:
