@@ -18,9 +18,11 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from webprov.delivery.assets import SyncKind
 from webprov.directoryinputs import Inputs, all_inputs, read_people
 from webprov.errors import StorageError
 from webprov.filerecords import FileEntry, drop_records, store_entries
+from webprov.nudges import nudge
 from webprov.rendering.directories import Directories, render_directories
 from webprov.site import Site, SiteLoader
 from webprov.store.contactrecords import (
@@ -35,6 +37,7 @@ from webprov.store.instance import Instance
 from webprov.store.leases import Lease
 from webprov.store.models import RenderedFileRecord, Tenant, utc_now
 from webprov.store.watch import CounterWatch
+from webprov.syncs import DUTIES
 from webprov.worker import Duty
 
 log = logging.getLogger(__name__)
@@ -122,7 +125,9 @@ def directories_duty(instance: Instance) -> Duty:
         if asked == seen and time.monotonic() < due:
             return _LISTEN_SECONDS
         seen, due = asked, time.monotonic() + interval
-        regenerate_dirty(session, loader.load(session), lease)
+        results = regenerate_dirty(session, loader.load(session), lease)
+        if any(result.written or result.removed for result in results):
+            nudge(session, DUTIES[SyncKind.CONTACTS])
         return _LISTEN_SECONDS
 
     return Duty("directories", turn)

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy import func, select
@@ -130,9 +130,23 @@ def due_syncs(session: Session, site: Site, kind: SyncKind, *, everything: bool 
         return []
     known = {target.path: target for target in targets_of(session, kind)}
     sources = {source.path: source for source in _sources(session, site, kind)}
+    made = _made(session) if kind is SyncKind.CONTACTS else {}
     dues = [_due(site.settings, source, known.get(path)) for path, source in sources.items()]
     found = [due for due in dues if due and (everything or _differs(due, known.get(due.source.path)))]
-    return found + list(_gone(site, known, sources))
+    found += _gone(site, known, sources)
+    return [replace(due, refusal="") if kind is SyncKind.CONTACTS and _is_as_made(due, made) else due for due in found]
+
+
+def _made(session: Session) -> dict[str, int]:
+    """How many files of contacts were written for each tenant's directory, by its path."""
+    owner = RenderedFileRecord.owner
+    rows = session.execute(select(owner, func.count()).where(owner.startswith(f"{CONTACTS}/")).group_by(owner))
+    return {row[0]: row[1] for row in rows}
+
+
+def _is_as_made(due: DueSync, made: Mapping[str, int]) -> bool:
+    """Whether a directory of contacts holds few files because few were written: then nobody need be asked."""
+    return due.state.files >= made.get(due.source.path, 0)
 
 
 def _sources(session: Session, site: Site, kind: SyncKind) -> list[SyncSource]:
