@@ -1,10 +1,22 @@
-"""Whether this part is alive, for monitors: no sign-in, no secrets (contract, security LG-05)."""
+"""Whether this part is alive and how the background work fares, for monitors: no sign-in, no secrets (contract, LG-05).
+
+Sentences about errors stay inside: they name addresses and files.
+"""
+
+from datetime import datetime
 
 from flask import Blueprint, Response, jsonify
 from sqlalchemy import text
 
 from views.access import public
 from views.database import db_session
+from views.site import current_site
+from webprov.dutystates import duty_states
+from webprov.jobs import jobs_under_way
+from webprov.store.dutyrecords import DutyRecord
+from webprov.syncruns import waiting_confirmations
+from webprov.syncs import runs_under_way
+from webprov.worker import worker_runs
 
 bp = Blueprint("health", __name__)
 
@@ -12,6 +24,28 @@ bp = Blueprint("health", __name__)
 @bp.get("/healthz")
 @public
 def healthz() -> Response:
-    """`{"status": "ok"}` while the database answers."""
-    db_session().execute(text("SELECT 1"))
-    return jsonify(status="ok")
+    """`{"status": "ok", "worker": …, "jobs": …, "duties": {name: …}}` while the database answers."""
+    session = db_session()
+    session.execute(text("SELECT 1"))
+    return jsonify(
+        status="ok",
+        worker=worker_runs(session, current_site().config),
+        jobs=jobs_under_way(session) + runs_under_way(session),
+        unconfirmed=waiting_confirmations(session),
+        duties={duty.name: _duty(duty) for duty in duty_states(session)},
+    )
+
+
+def _duty(duty: DutyRecord) -> dict[str, object]:
+    return {
+        "state": "failed" if duty.error else "ok",
+        "last_start": _exact(duty.started_at),
+        "last_success": _exact(duty.succeeded_at),
+        "last_error": _exact(duty.failed_at),
+        "next_run": _exact(duty.next_at),
+        "seconds": round(duty.seconds, 3),
+    }
+
+
+def _exact(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None

@@ -13,6 +13,7 @@ from views.paging import PAGE_SIZE, pager
 from views.partials import wants_partial
 from views.site import current_site
 from webprov.changes.tenants import find_tenant
+from webprov.dutystates import duty_states
 from webprov.enums import FileState, ItemOutcome
 from webprov.errors import InvalidValue
 from webprov.fleet import ids_in_state
@@ -61,7 +62,7 @@ def index() -> ResponseReturnValue:
     session, where = db_session(), within(JobRecord.tenant_id)
     page = pager(count_jobs(session, where))
     jobs = list_jobs(session, where, offset=page.offset, limit=PAGE_SIZE)
-    return render_template("jobs/index.html", jobs=jobs, page=page, under_way=UNDER_WAY)
+    return render_template("jobs/index.html", jobs=jobs, page=page, under_way=UNDER_WAY, **_background())
 
 
 @bp.get("/<int:number>/")
@@ -109,6 +110,14 @@ def cancel(number: int) -> ResponseReturnValue:
     if wants_partial():
         return render_template("jobs/_progress.html", progress=progress_of(job))
     return redirect(url_for(".show", number=number))
+
+
+def _background() -> dict[str, object]:
+    """What the worker does by itself, for those who see the system."""
+    if not current_actor().may(Right.SEE_SYSTEM):
+        return {"duties": None}
+    session = db_session()
+    return {"duties": duty_states(session), "has_worker": worker_runs(session, current_site().config)}
 
 
 def progress_of(job: JobRecord) -> Progress:

@@ -20,6 +20,7 @@ from views import (
     phones,
     search,
     settings,
+    sync,
     tenants,
     users,
     variables,
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     phones.bp,
     search.bp,
     settings.bp,
+    sync.bp,
     tenants.bp,
     tenants.variables_bp,
     users.bp,
@@ -98,12 +100,14 @@ def field_attributes(field: Any, described: str, more: dict[str, Any]) -> dict[s
 
 
 def when(moment: datetime | None, now: datetime | None = None) -> str:
-    """“3 min ago” up to a day, then a date; empty for None (ui guide 5)."""
+    """“3 min ago” up to a day, then a date; “in 3 min” for what is to come; empty for None (ui guide 5)."""
     if moment is None:
         return ""
     seconds = int(((now or datetime.now(UTC)) - moment).total_seconds())
+    if seconds <= -60:
+        return f"in {-seconds // 60} min" if seconds > -3600 else f"in {-seconds // 3600} h"
     if seconds < 60:
-        return "just now"
+        return "just now" if seconds >= 0 else "in a moment"
     if seconds < 3600:
         return f"{seconds // 60} min ago"
     if seconds < 86400:
