@@ -12,6 +12,7 @@ from webprov.deviceinput import parse_device
 from webprov.rights import CONSOLE, Actor
 from webprov.site import Site
 from webprov.store.database import writing
+from webprov.store.fetchrecords import UnknownPhone
 from webprov.store.models import Device, FetchRecord, utc_now
 
 MODELS = """\
@@ -145,3 +146,22 @@ def make_fetch(session: Session, device: Device | None = None, **values: Any) ->
         record = FetchRecord(**given)
         session.add(record)
     return record
+
+
+def make_stranger(session: Session, mac: str, **values: Any) -> UnknownPhone:
+    """A phone that nobody entered and that asked for its file a moment ago."""
+    given = {
+        "mac": mac,
+        "first_seen_at": utc_now(),
+        "last_seen_at": utc_now(),
+        "protocol": "http",
+        "reason": "no credentials",
+        "addresses": ["192.0.2.99"],
+        "paths": [f"/provisioning/{mac.lower()}.cfg"],
+        "source": "192.0.2.99",
+        **values,
+    }
+    with writing(session):
+        phone = UnknownPhone(**given)
+        session.add(phone)
+    return phone

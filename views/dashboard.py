@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
@@ -12,19 +11,24 @@ from sqlalchemy import func, select
 from views.access import chosen_tenant, requires, within
 from views.chart import NARROW, draw_chart
 from views.database import db_session
+from views.devices.listing import model_labels
 from views.jobs import running_job
 from views.navigation import count_of, link_to
 from views.site import current_site
+from views.unknown import discovery, kinds_waiting
 from webprov.devicelist import NOT_SEEN_DAYS, DeviceQuery, PhoneState, list_devices
 from webprov.enums import FileState, Protocol
 from webprov.hosts import Host, compose_url
-from webprov.overview import fetches_by_hour, strangers
+from webprov.overview import fetches_by_hour
 from webprov.redelivery import Outbox, outbox
 from webprov.rights import Right
 from webprov.store.models import Device, utc_now
 from webprov.store.settings import ProvisioningSettings, load_settings
+from webprov.unknownphones import blocked_sources, list_unknown, many_lately, waiting_lately
 
 bp = Blueprint("dashboard", __name__)
+
+_WATCHED = 5
 
 _TILES: tuple[tuple[FileState | PhoneState, str], ...] = (
     (FileState.CURRENT, "files match the settings"),
@@ -66,6 +70,7 @@ def index() -> ResponseReturnValue:
         narrow_chart=draw_chart(hours, NARROW),
         stale=counts.get(FileState.STALE, 0),
         progress=running_job(),
+        blocked=blocked_sources(session) if current_user.may(Right.SEE_SYSTEM) else {},
         protocols=[(protocol, settings.port(protocol)) for protocol in Protocol if settings.enabled(protocol)],
     )
 
@@ -84,9 +89,10 @@ def phones_url(settings: ProvisioningSettings) -> str:
 
 
 def _watched() -> dict[str, object]:
-    """Phones that asked today and are not entered; they belong to no tenant, so nobody tied to one sees them."""
+    """Phones that asked and are not entered; they belong to no tenant, so nobody tied to one sees them."""
     may_see = current_user.may(Right.SEE_SYSTEM)
-    return {"asked": strangers(db_session(), utc_now() - timedelta(days=1)) if may_see else []}
+    asked = list_unknown(db_session(), discovery(), limit=_WATCHED) if may_see else []
+    return {"asked": asked, "asked_count": waiting_lately(db_session()) if may_see else 0, "labels": model_labels()}
 
 
 def _state_url(state: FileState | PhoneState) -> str:
@@ -109,8 +115,7 @@ def _advice(counts: dict[FileState | PhoneState, int]) -> Iterator[Advice]:
         yield Advice("stale", text, "Show", _state_url(FileState.STALE))
     unknown = count_of("unknown.index")
     if unknown:
-        text = "1 unknown phone asked for files." if unknown == 1 else f"{unknown:,} unknown phones asked for files."
-        yield Advice("waiting", text, "Adopt", link_to("unknown.index"))
+        yield _unknown(unknown)
     away = counts.get(PhoneState.NOT_SEEN, 0)
     if away:
         text = f"{_devices(away)} not fetched for more than {NOT_SEEN_DAYS} days."
@@ -127,6 +132,17 @@ def _waiting(box: Outbox) -> Iterator[Advice]:
     yield Advice(
         state, f"{files} for the file transport{since}. {box.error}".strip(), "Show", link_to("delivery.index")
     )
+
+
+def _unknown(count: int) -> Advice:
+    """How many phones asked that nobody entered, and what they seem to be."""
+    many = many_lately(db_session())
+    if many:
+        text = f"{many:,} unknown phones asked within an hour: somebody may be trying addresses."
+        return Advice("warning", text, "Look", link_to("unknown.index"))
+    phones = "1 unknown phone asked for files" if count == 1 else f"{count:,} unknown phones asked for files"
+    named = ", ".join(kinds_waiting()[:3])
+    return Advice("unknown", f"{phones}: {named}." if named else f"{phones}.", "Adopt", link_to("unknown.index"))
 
 
 def _devices(count: int) -> str:

@@ -22,6 +22,7 @@ from views import (
     settings,
     sync,
     tenants,
+    unknown,
     users,
     variables,
 )
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     sync.bp,
     tenants.bp,
     tenants.variables_bp,
+    unknown.bp,
     users.bp,
     variables.bp,
 )

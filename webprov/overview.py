@@ -1,7 +1,6 @@
-"""What the dashboard tells about fetches and phones: 24 hours of requests, phones that nobody entered (ui guide 6)."""
+"""What the dashboard tells about fetches: 24 hours of requests (ui guide 6)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,13 +43,6 @@ def fetches_by_hour(session: Session, now: datetime, *where: ColumnElement[bool]
     for day, hour, reason, count in session.execute(query.group_by(*parts, FetchRecord.reason)):
         counts[int(day), int(hour)][reason] = count
     return [_hour(at, counts.get((at.day, at.hour), {})) for at in hours]
-
-
-def strangers(session: Session, since: datetime) -> Sequence[str]:
-    """MAC addresses of phones that asked since then and that nobody has entered, the latest first."""
-    asked = select(FetchRecord.mac).outerjoin(Device, Device.mac == FetchRecord.mac)
-    unknown = asked.where(FetchRecord.mac != "", FetchRecord.at >= since, Device.id.is_(None))
-    return session.scalars(unknown.group_by(FetchRecord.mac).order_by(func.max(FetchRecord.at).desc())).all()
 
 
 def _hour(at: datetime, counts: dict[str, int]) -> Hour:

@@ -23,6 +23,8 @@ class Right(StrEnum):
     SYNC = "sync"  # contacts and shared assets to the storage, now
     MANAGE_TENANTS = "manage tenants"
     MANAGE_USERS = "manage users"
+    MANAGE_UNKNOWN = "manage unknown phones"  # ignore them, let blocked addresses in again
+    MANAGE_ASSETS = "manage firmware and files"
     SEE_CHANGES = "see changes"
     REVEAL_SECRETS = "reveal secrets"
 
@@ -35,6 +37,8 @@ SYSTEM_RIGHTS = frozenset(
         Right.SYNC,
         Right.MANAGE_TENANTS,
         Right.MANAGE_USERS,
+        Right.MANAGE_UNKNOWN,
+        Right.MANAGE_ASSETS,
         Right.SEE_CHANGES,
         Right.REVEAL_SECRETS,
     }

@@ -3,13 +3,13 @@ import re
 import pytest
 from sqlalchemy import select
 
-from tests.factories import make_device, make_tenant, small_config
+from tests.factories import make_device, make_stranger, make_tenant, small_config
 from webprov.changes.settings import save_settings
 from webprov.enums import Role
 from webprov.provisioning import provision_devices
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
-from webprov.store.models import Device, FetchRecord, Tenant, utc_now
+from webprov.store.models import Device, Tenant, utc_now
 from webprov.store.settings import load_settings
 
 
@@ -46,23 +46,31 @@ def test_first_page_never_shows_a_password(admin, session):
 
 
 def test_watch_tells_who_asked(admin, session):
-    record = FetchRecord(at=utc_now(), protocol="http", address="10.0.0.9", path="x", status=401, mac="805EC00000AA")
-    session.add(record)
-    session.commit()
+    make_stranger(session, "805EC00000AA")
 
     answer = admin.get("/watch", headers={"HX-Request": "true"})
 
     assert answer.text.count('id="watch"') == 1
     assert "80:5E:C0:00:00:AA" in answer.text
+    assert 'href="/devices/new?mac=80:5E:C0:00:00:AA"' in answer.text
     assert "<html" not in answer.text
 
 
 def test_strangers_are_not_for_people_of_one_tenant(sign_in, tenants, session):
-    record = FetchRecord(at=utc_now(), protocol="http", address="10.0.0.9", path="x", status=401, mac="805EC00000AA")
-    session.add(record)
-    session.commit()
+    make_stranger(session, "805EC00000AA")
 
     assert "00:AA" not in sign_in(Role.TENANT_ADMINISTRATOR, tenants["acme"]).get("/").text
+
+
+def test_advice_names_what_waits_to_be_adopted(admin, fleet):
+    make_stranger(fleet, "02AA000000AA", paths=["x"])
+    make_stranger(fleet, "805EC00000AB")
+    make_stranger(fleet, "805EC00000AC", ignored_by="Noor")
+
+    page = admin.get("/").text
+
+    assert "2 unknown phones asked for files: 1 Yealink." in page
+    assert 'href="/unknown/">Adopt</a>' in page
 
 
 def test_tiles_count_and_advice_names_the_worst_first(admin, fleet):

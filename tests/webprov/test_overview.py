@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webprov.overview import HOURS, fetches_by_hour, strangers
+from webprov.overview import HOURS, fetches_by_hour
 from webprov.serving.askers import Reason
 from webprov.store.models import Device, FetchRecord, Tenant
 
@@ -51,8 +51,3 @@ def test_a_condition_keeps_to_its_devices(fetches):
 
     assert sum(hour.refused for hour in hours) == 1
     assert sum(hour.total for hour in fetches_by_hour(fetches, NOW, Device.mac == "none")) == 0
-
-
-def test_strangers_are_those_nobody_entered(fetches):
-    assert strangers(fetches, NOW - timedelta(days=1)) == ["805EC00000AA"]
-    assert strangers(fetches, NOW - timedelta(days=2)) == ["805EC00000AA", "805EC00000BB"]
