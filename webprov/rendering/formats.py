@@ -35,7 +35,8 @@ class QuoteEscape(StrEnum):
 class OutputFormat:
     """How a rendered file is written, and so how values are escaped in it.
 
-    `comment` holds the characters that start a comment line; with `inline` they start one after a value too.
+    `comment` holds the characters that start a comment line; with `inline` they start one after a value too. With
+    `merge` a line of OVERRIDE replaces those of the same name.
     """
 
     syntax: FileFormat = FileFormat.TEXT
@@ -45,6 +46,7 @@ class OutputFormat:
     escape: QuoteEscape = QuoteEscape.NONE
     encoding: str = "utf-8"
     newline: str = "lf"
+    merge: bool = False
 
 
 ENCODINGS = ("utf-8", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252")
@@ -56,6 +58,7 @@ OPTIONS = {
     "escape": "how such a mark stands inside a value: none (refused), backslash, double, or drop",
     "encoding": "character set of the file: " + ", ".join(ENCODINGS),
     "newline": "ends of lines: lf or crlf",
+    "override": "merge where a line of OVERRIDE replaces the one of the same name; else add",
 }
 
 _HEADER = re.compile(r"[ \t]*##[ \t]*format:(.*)")
@@ -110,6 +113,8 @@ def _with_option(found: OutputFormat, name: str, value: str) -> OutputFormat:
             return replace(found, quote=Quote(_one_of(name, value, tuple(Quote))))
         case "escape":
             return replace(found, escape=QuoteEscape(_one_of(name, value, tuple(QuoteEscape))))
+        case "override":
+            return replace(found, merge=_one_of(name, value, ("add", "merge")) == "merge")
         case "newline":
             return replace(found, newline=_one_of(name, value, ("lf", "crlf")))
         case _:

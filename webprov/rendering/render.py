@@ -15,6 +15,7 @@ from webprov.rendering.formats import OutputFormat, format_by_suffix
 from webprov.rendering.functions import CALLS
 from webprov.rendering.library import Closure, TemplateLibrary
 from webprov.rendering.names import COLLECTIONS, DEVICE_NAMES, KEY_NAMES, LINE_NAMES, RAW_NAMES
+from webprov.rendering.overriding import merged
 from webprov.rendering.paths import output_path
 from webprov.rendering.rendered import RenderedFile
 from webprov.rendering.running import View, changed_values, run
@@ -209,6 +210,8 @@ def _finish(
     output = output_format(closure, path)
     escaper = escaper or Escaper(output)
     text = run(closure, data, escaper, View(library, tenant))
+    if output.merge and "OVERRIDE" in closure.names:
+        text = merged(text, str(data["OVERRIDE"]), output.comment)
     found = [*warnings, *changed_values(escaper, closure, data)] if escaper.changed or warnings else []
     if closure.main.facts.format is None and output.syntax is FileFormat.TEXT:
         found.append(f"{closure.main.name} has no format line; it is taken for plain text")

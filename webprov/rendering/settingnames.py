@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from webprov.enums import FileFormat
 from webprov.rendering.rendered import RenderedFile
 
+_SECTION = ("[", "<")
 _LINE = re.compile(r"\s*([^=:]+?)\s*[=:]")
 _LINES = (FileFormat.KEYVALUE, FileFormat.INI)
 
@@ -25,7 +26,7 @@ def setting_names(file: RenderedFile, comment: str = "#;", attributes: Collectio
     if file.format is FileFormat.JSON:
         return list(_of_json(json.loads(file.text)))
     if file.format in _LINES:
-        return [name for name, _ in _of_lines(file.text, comment)]
+        return [name for name in line_names(file.text, comment) if name]
     return []
 
 
@@ -42,15 +43,26 @@ def doubled_names(file: RenderedFile, comment: str = "#;") -> list[str]:
     return list(doubled)
 
 
+def line_names(text: str, comment: str) -> list[str]:
+    """For each line the name of the setting that it makes; empty for comments, sections and anything else."""
+    return [_name_in(line.strip(), comment) for line in text.splitlines()]
+
+
+def _name_in(line: str, comment: str) -> str:
+    if not line or line[0] in comment or line[0] in _SECTION:
+        return ""
+    match = _LINE.match(line)
+    return match[1] if match else ""
+
+
 def _of_lines(text: str, comment: str) -> Iterator[tuple[str, str]]:
     """Name and section of each setting."""
     section = ""
-    for line in text.splitlines():
-        stripped = line.strip()
-        if stripped[:1] in ("[", "<"):
-            section = stripped
-        elif stripped and stripped[0] not in comment and (match := _LINE.match(line)):
-            yield match[1], section
+    for line, name in zip(text.splitlines(), line_names(text, comment), strict=True):
+        if line.strip()[:1] in _SECTION:
+            section = line.strip()
+        elif name:
+            yield name, section
 
 
 def _of_element(element: ElementTree.Element, attributes: Collection[str]) -> Iterator[str]:

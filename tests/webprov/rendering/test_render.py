@@ -347,3 +347,14 @@ def test_members_that_are_no_addresses_are_refused(write, library):
 
     with pytest.raises(TemplateError, match=r"MEMBERS.*“80:5E” is not a MAC address"):
         render_device(model, make_context(MEMBERS="80:5E"), library, "acme")
+
+
+@pytest.mark.parametrize(
+    ("option", "lines"), [("", ["a = 1", "b = 2", "a = 3"]), (" override=merge", ["b = 2", "a = 3"])]
+)
+def test_override_is_merged_where_the_template_says_so(write, library, option, lines):
+    write("shipped/phone.cfg", HEADER.strip() + option + "\na = 1\nb = 2\n${OVERRIDE}\\\n")
+
+    [file] = render_device(make_model(FileRule("phone.cfg", "a.cfg")), make_context(OVERRIDE="a = 3\n"), library, "")
+
+    assert file.text.splitlines() == lines
