@@ -56,12 +56,19 @@ NOBODY = Identity()
 
 
 class Asker(NamedTuple):
-    """Who asks: how, from where, what it calls itself, and what it proved."""
+    """Who asks: how, from where, what it calls itself, and what it proved; `simulated`: webprov itself, in the place of
+    a phone."""
 
     protocol: Protocol
     source: Source
     user_agent: str = ""
     identity: Identity = NOBODY
+    simulated: bool = False
+
+    @property
+    def agent(self) -> str:
+        """What it calls itself, for the log."""
+        return f"{self.user_agent} (simulated)".lstrip() if self.simulated else self.user_agent
 
 
 class Verdict(NamedTuple):

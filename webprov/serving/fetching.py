@@ -96,7 +96,7 @@ class Fetching:
         if condition and fetched.reason is Reason.DELIVERED and _has_already(fetched, condition):
             fetched.close()
             fetched = fetched._replace(reason=Reason.UNCHANGED, file=None)
-        if asker.identity.fresh and fetched.found:
+        if asker.identity.fresh and fetched.found and not asker.simulated:
             self._own_logins.note(asker.identity.device_id)
         self._record(name, asker, record, fetched, head=head)
         return fetched
@@ -116,7 +116,7 @@ class Fetching:
         """Leave a record of a request that fetched nothing: refused, or an upload."""
         source = asker.source
         self.log.add(
-            Fetch(time.time(), asker.protocol, source.address, source.key, asker.user_agent, name, status, reason, size)
+            Fetch(time.time(), asker.protocol, source.address, source.key, asker.agent, name, status, reason, size)
         )
 
     def is_directory_file(self, name: str) -> bool:
@@ -235,14 +235,14 @@ class Fetching:
                 asker.protocol,
                 asker.source.address,
                 asker.source.key,
-                asker.user_agent,
+                asker.agent,
                 name,
                 status,
                 reason,
                 fetched.size if status == 200 and not head else 0,
                 device.mac if device else "",
                 device.revision if device else 0,
-                fetched.found and not head,
+                fetched.found and not head and not asker.simulated,
             )
         )
 

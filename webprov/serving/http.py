@@ -15,6 +15,7 @@ from webprov.serving.askers import Asker, Reason, Verdict
 from webprov.serving.clientcertificates import ClientCertificate, from_proxy, from_tls
 from webprov.serving.credentials import challenges
 from webprov.serving.fetching import Condition, FetchedFile, Fetching
+from webprov.serving.simulated import is_mark
 from webprov.serving.sources import Source
 
 Headers = list[tuple[str, str]]
@@ -63,7 +64,8 @@ class PhoneApp:
         source = self._gatekeeper.source(
             self._protocol, environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR", "")
         )
-        asker = Asker(self._protocol, source, _as_text(environ.get("HTTP_USER_AGENT", "")))
+        simulated = is_mark(environ.get("HTTP_X_WEBPROV_SIMULATION", ""))
+        asker = Asker(self._protocol, source, _as_text(environ.get("HTTP_USER_AGENT", "")), simulated=simulated)
         name = _as_text(environ["PATH_INFO"])
         if not source.allowed:
             return self._refuse(name, asker, Reason.NETWORK)

@@ -8,6 +8,7 @@ from webprov import enums
 from webprov.serving import tftppackets as packets
 from webprov.serving.askers import Asker, Reason
 from webprov.serving.fetching import FetchedFile, Fetching
+from webprov.serving.simulated import TFTP_OPTION, is_mark
 from webprov.serving.sources import Source
 from webprov.serving.tftppackets import ErrorCode, Opcode, Request
 from webprov.serving.tftptransfer import Content
@@ -78,7 +79,8 @@ class Desk:
             return self.refuse(request, source, verdict.reason, _NOT_FOUND)
         if request.opcode is Opcode.WRITE:
             return self.refuse(request, source, Reason.METHOD, _READ_ONLY)
-        asker = Asker(enums.Protocol.TFTP, source, identity=verdict.identity)
+        simulated = is_mark(request.options.get(TFTP_OPTION, ""))
+        asker = Asker(enums.Protocol.TFTP, source, identity=verdict.identity, simulated=simulated)
         fetched, finish = self._fetching.begin_fetch(request.name, asker)
         content = _content(fetched, netascii=request.netascii) if fetched.found else None
         if content is None:

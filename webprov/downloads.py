@@ -1,0 +1,228 @@
+"""One download as a phone does it, by each protocol: first without credentials, then with them, as they are asked for.
+
+Everything is bounded in time and bytes, nothing is kept but size and checksum, and redirects are not followed.
+"""
+
+import ftplib
+import hashlib
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from webprov.enums import Protocol
+from webprov.errors import WebprovError
+from webprov.hosts import Host, compose_url
+from webprov.serving.simulated import FTP_CLIENT, HEADER, TFTP_OPTION
+from webprov.tftpclient import TftpRefused, fetch_tftp
+
+_ANSWER_SECONDS = 5.0
+_LARGEST = 256 * 1024 * 1024
+_PIECE = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a simulated phone downloads: `path` begins with `/`. `host` is whom it connects to, `name` how it calls it.
+
+    `mark` tells our own server that it is no real phone; `trusted` is a certificate that is believed besides the usual
+    authorities, whatever name it is for: our own.
+    """
+
+    protocol: Protocol
+    host: str
+    port: int
+    path: str
+    name: str = ""
+    user: str = ""
+    password: str = ""
+    user_agent: str = ""
+    mark: str = ""
+    trusted: str = ""
+
+    @property
+    def url(self) -> str:
+        """Without credentials."""
+        return compose_url(self.protocol, Host(self.name or self.host, self.port), self.path)
+
+
+@dataclass(frozen=True)
+class Download:
+    """How it ended. `status` as in HTTP for every protocol: 200, 401 (sign-in refused), 403, 404, …; 0: no answer.
+
+    `trouble` says what happened where `status` does not, `remark` what a technician should know besides.
+    """
+
+    status: int
+    size: int = 0
+    sha256: str = ""
+    trouble: str = ""
+    remark: str = ""
+
+
+class _TooLarge(WebprovError):
+    """More bytes, or more time, than a simulation may take."""
+
+
+class _Sink:
+    """Counts and hashes what comes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._hash = hashlib.sha256()
+        self._end = time.monotonic() + seconds
+        self.size = 0
+
+    def take(self, piece: bytes) -> None:
+        """Take a piece; raises _TooLarge when it is enough."""
+        self.size += len(piece)
+        self._hash.update(piece)
+        if self.size > _LARGEST or time.monotonic() > self._end:
+            raise _TooLarge("It is larger than a simulation downloads; a phone would go on.")
+
+    def download(self, remark: str = "") -> Download:
+        """What came, as a whole."""
+        return Download(200, self.size, self._hash.hexdigest(), remark=remark)
+
+
+def download(server: Server, name: str, seconds: float) -> Download:
+    """Fetch `name` below the server's path, in at most about `seconds`; never raises for what a server does."""
+    sink = _Sink(seconds)
+    answer_seconds = min(_ANSWER_SECONDS, seconds)
+    try:
+        if server.protocol is Protocol.TFTP:
+            return _tftp(server, name, sink, answer_seconds)
+        if server.protocol in (Protocol.FTP, Protocol.FTPS):
+            return _ftp(server, name, sink, answer_seconds)
+        return _http(server, name, sink, answer_seconds)
+    except _TooLarge as e:
+        return Download(200, sink.size, trouble=str(e))
+    except ssl.SSLError as e:
+        return Download(0, trouble=f"TLS failed: {_tls_reason(e)}.")
+    except TimeoutError:
+        return Download(0, trouble=f"No answer within {answer_seconds:.0f} s.")
+    except ConnectionRefusedError:
+        return Download(0, trouble=f"Nothing listens at {Host(server.host, server.port)}.")
+    except socket.gaierror:
+        return Download(0, trouble=f"The name {server.host} is not known here.")
+    except (OSError, EOFError, ValueError) as e:
+        return Download(0, trouble=f"The connection failed: {e}.")
+
+
+def _http(server: Server, name: str, sink: _Sink, seconds: float) -> Download:
+    url = f"{compose_url(server.protocol, Host(server.host, server.port), server.path)}/{quote(name)}"
+    headers = {"User-Agent": server.user_agent, "Host": _host_header(server), "Accept": "*/*"}
+    if server.mark:
+        headers[HEADER] = server.mark
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http or https, see Protocol
+    try:
+        with _opener(server).open(request, timeout=seconds) as response:
+            while piece := response.read(_PIECE):
+                sink.take(piece)
+            return sink.download()
+    except urllib.error.HTTPError as e:
+        with e:
+            where = e.headers.get("Location", "") if 300 <= e.code < 400 else ""
+        return Download(e.code, trouble=f"Redirected to {where[:200]}; not every phone follows." if where else "")
+    except urllib.error.URLError as e:
+        if isinstance(e.reason, OSError):
+            raise e.reason from e
+        return Download(0, trouble=f"The connection failed: {e.reason}.")
+
+
+def _host_header(server: Server) -> str:
+    host = Host(server.name or server.host, server.port)
+    return host.in_url if server.port == server.protocol.standard_port else str(host)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Redirects are told, not followed: credentials stay where they belong."""
+
+    def redirect_request(self, *_args: Any) -> None:
+        """None: the answer itself counts."""
+
+
+class _DigestOnce(urllib.request.HTTPDigestAuthHandler):
+    """Answers a challenge once: a wrong password that is tried again and again would lock this machine out."""
+
+    def http_error_401(self, req: Any, *args: Any) -> Any:
+        """None where the request carried credentials already."""
+        return None if req.has_header("Authorization") else super().http_error_401(req, *args)
+
+
+class _BasicOnce(urllib.request.HTTPBasicAuthHandler):
+    """As _DigestOnce."""
+
+    def http_error_401(self, req: Any, *args: Any) -> Any:
+        """None where the request carried credentials already."""
+        return None if req.has_header("Authorization") else super().http_error_401(req, *args)
+
+
+def _opener(server: Server) -> urllib.request.OpenerDirector:
+    """Answers Digest and Basic challenges, once each; no proxies of this machine's environment."""
+    logins = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    logins.add_password(None, f"{server.protocol}://{Host(server.host, server.port)}/", server.user, server.password)
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), _NoRedirect()]
+    if server.protocol is Protocol.HTTPS:
+        handlers.append(urllib.request.HTTPSHandler(context=tls_context(server)))
+    if server.user:
+        handlers += [_DigestOnce(logins), _BasicOnce(logins)]
+    return urllib.request.build_opener(*handlers)
+
+
+def tls_context(server: Server) -> ssl.SSLContext:
+    """The usual authorities; where it is our own server, its certificate too, whatever name that is for."""
+    context = ssl.create_default_context()
+    if server.trusted:
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context.load_verify_locations(cadata=server.trusted)
+    return context
+
+
+def _ftp(server: Server, name: str, sink: _Sink, seconds: float) -> Download:
+    client = ftplib.FTP_TLS(context=tls_context(server)) if server.protocol is Protocol.FTPS else ftplib.FTP()  # noqa: S321
+    try:
+        client.connect(server.host, server.port, seconds)
+        client.login(server.user, server.password)
+        if isinstance(client, ftplib.FTP_TLS):
+            client.prot_p()
+        _introduce(client, server)
+        client.retrbinary(f"RETR {server.path.strip('/')}/{name}", sink.take)
+    except ftplib.error_perm as e:
+        code = str(e)[:3]
+        return Download({"530": 401, "550": 404}.get(code, 403), trouble="" if code in ("530", "550") else str(e)[:200])
+    except ftplib.Error as e:
+        return Download(0, trouble=f"The server said: {str(e)[:200]}.")
+    finally:
+        client.close()
+    return sink.download()
+
+
+def _introduce(client: ftplib.FTP, server: Server) -> None:
+    """Say who is calling, where it is our own server; others do not know the word."""
+    if server.mark:
+        try:
+            client.sendcmd(f"CLNT {FTP_CLIENT} {server.mark}")
+        except ftplib.error_perm:
+            return
+
+
+def _tftp(server: Server, name: str, sink: _Sink, seconds: float) -> Download:
+    options = {TFTP_OPTION: server.mark} if server.mark else {}
+    whole = f"{server.path.strip('/')}/{name}".lstrip("/")
+    try:
+        fetch_tftp(server.host, server.port, whole, sink.take, seconds=seconds, options=options)
+    except TftpRefused as e:
+        return Download({1: 404, 2: 403}.get(e.code, 400), trouble="" if e.code in (1, 2) else str(e))
+    return sink.download()
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted here ({error.verify_message})"
+    return (error.reason or "no common version or cipher").replace("_", " ").lower()
