@@ -28,6 +28,7 @@ VERBS = {  # verb: (where its click command is, its line in the help), in the co
     "render": ("webprov.commands.looking:render", "Print the files that a device would get now."),
     "explain": ("webprov.commands.looking:explain", "Print a device's variables and where they come from."),
     "sync": ("webprov.commands.sync:sync", "Bring contacts or shared assets to the storage."),
+    "simulate": ("webprov.commands.simulating:simulate", "Play a phone's boot and say what it would get."),
     "status": ("webprov.commands.state:status", "Count devices and what is left to do."),
     "wait-idle": ("webprov.commands.state:wait_idle", "Wait until nothing is left to do."),
     "check": ("webprov.commands.checking:check", "Find everything that would bite."),
