@@ -50,6 +50,7 @@ PAGES: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
         "Delivery",
         (
+            Page("delivery.index", "File transport", "cloud-upload", Right.SEE_SYSTEM),
             Page("sync.index", "Sync", "arrow-repeat", Right.SEE_SYSTEM),
             Page("jobs.index", "Jobs", "list-task", Right.SEE_DEVICES),
         ),

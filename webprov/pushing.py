@@ -25,6 +25,7 @@ from webprov.errors import TransportError
 from webprov.filerecords import disk_name, external_files, records_of_others
 from webprov.scriptruns import run_scripts
 from webprov.site import Site
+from webprov.store.counters import FAILED_PUSHES
 from webprov.store.database import bump, writing
 from webprov.store.devicedata import BATCH, DeviceData
 from webprov.store.models import PushRecord, RenderedFileRecord, utc_now
@@ -32,8 +33,6 @@ from webprov.store.settings import load_settings
 
 log = logging.getLogger(__name__)
 
-FAILED_PUSHES = "failed pushes"
-"""The counter that grows when a push has failed: there is something to try again."""
 _MOST_REMOVALS = 400
 _ROUNDS = 3
 _LAST_SECONDS = 0.05

@@ -17,12 +17,13 @@ from webprov.audit import record_change
 from webprov.delivery.pushes import Haste
 from webprov.delivery.s3 import S3Transport
 from webprov.enums import PushState
-from webprov.errors import TransportError
-from webprov.pushing import FAILED_PUSHES, may_be_tried, push_devices, push_removals
+from webprov.errors import NotFound, TransportError
+from webprov.pushing import may_be_tried, push_devices, push_removals
 from webprov.rights import Actor, Right
 from webprov.site import Site, SiteLoader
+from webprov.store.counters import FAILED_PUSHES, RETRY_NOW
 from webprov.store.database import bump, writing
-from webprov.store.devicedata import read_devices
+from webprov.store.devicedata import read_device, read_devices
 from webprov.store.instance import Instance
 from webprov.store.leases import Lease
 from webprov.store.models import Device, PushRecord, RenderedFileRecord, utc_now
@@ -31,8 +32,6 @@ from webprov.worker import Duty, Rest, TurnFailed
 
 log = logging.getLogger(__name__)
 
-RETRY_NOW = "retry pushes"
-"""The counter that grows when a person does not want to wait for the next try."""
 _DEVICES_A_STEP = 200
 _TURN_SECONDS = 30.0
 _LISTEN_SECONDS = 0.5
@@ -137,6 +136,20 @@ def _carry_due(session: Session, site: Site, transport: S3Transport) -> bool:
 def _seconds_to_next_try(session: Session, interval: float) -> float:
     earliest = session.scalar(select(func.min(_Push.retry_at)).where(_Push.error != ""))
     return min(interval, max(1.0, (earliest - utc_now()).total_seconds())) if earliest else interval
+
+
+def deliver_again(session: Session, site: Site, mac: str, by: Actor) -> tuple[str, ...]:
+    """Carry the files of one device as they lie here, now: by a script all of them, to the storage those that wait.
+
+    What did not work, in sentences. Raises NotAllowed or NotFound.
+    """
+    device = read_device(session, mac)
+    if device is None:
+        raise NotFound("There is no such device.")
+    by.check(Right.PROVISION, device.tenant.id)
+    with writing(session):
+        record_change(session, by, "deliver again", "device", mac, tenant_id=device.tenant.id)
+    return push_devices(session, site, [device], Haste.AT_ONCE).get(device.id, ())
 
 
 def retry_now(session: Session, by: Actor) -> None:

@@ -18,6 +18,7 @@ from webprov.deviceinput import DeviceInput
 from webprov.errors import InvalidValue
 from webprov.mac import parse_mac
 from webprov.phones.checksync import WAITS_SECONDS, CheckSyncResult, send_check_sync
+from webprov.redelivery import deliver_again
 from webprov.rights import Right
 from webprov.store.database import writing
 from webprov.store.models import Device
@@ -37,6 +38,19 @@ def provision(mac: str) -> ResponseReturnValue:
     else:
         provision_and_tell(device.mac, "" if request.args.get("back") != "list" else f"{name_of(device)}:")
     return _back(device.mac)
+
+
+@bp.post("/<mac>/deliver")
+@requires(Right.PROVISION)
+def deliver(mac: str) -> ResponseReturnValue:
+    """Carry its files again as they are: those that wait to the storage, or all of them by the script."""
+    device = the_device(mac)
+    errors = deliver_again(db_session(), current_site(), device.mac, current_actor())
+    for sentence in errors:
+        flash(f"Not delivered to the DMS: {sentence}", "warning")
+    if not errors:
+        flash(f"The files of {name_of(device)} have been delivered.")
+    return redirect(url_for(".preview", mac=device.mac))
 
 
 @bp.get("/<mac>/check-sync")

@@ -11,16 +11,20 @@ from views.database import db_session
 from views.site import current_site
 from webprov.changes.variables import VariableScope, list_variables
 from webprov.conflicts import seen_text
+from webprov.delivered import script_counts
 from webprov.effects import affected
-from webprov.enums import FileState
+from webprov.enums import FileState, ProvisioningMode, TransportMethod
 from webprov.fetchlist import protocol_use
 from webprov.fleet import state_counts
+from webprov.redelivery import outbox
 from webprov.rights import Right
 from webprov.store.models import Device, utc_now
 from webprov.store.rotation import devices_left, previous_logins
 from webprov.store.settings import SECRET_FIELDS, load_settings
 from webprov.viewpoints import look_through, viewpoints
 from webprov.whatif import what_if
+
+_BY_SCRIPT = (ProvisioningMode.EXTERNAL, TransportMethod.SCRIPT)
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -37,6 +41,8 @@ def settings_page(form: ProvisioningSettingsForm, **values: Any) -> str:
     session = db_session()
     shown = {
         "variables_count": len(list_variables(session, VariableScope())),
+        "outbox": outbox(session, current_site()),
+        "scripts": script_counts(session) if form.saved.script_place[:2] == _BY_SCRIPT else None,
         "stale": state_counts(session, current_site(), within(Device.tenant_id))[FileState.STALE],
     }
     return render_template("settings/edit.html", **shown, **draft_values(form) | values)
@@ -62,6 +68,7 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
         "offered": offered,
         "find": find,
         "chosen": chosen,
+        "script_device": request.values.get("script_device") or (seen[0].mac if seen and seen[0].id else ""),
         "seen": seen,
         "told": what.told(*seen) if seen else {},
         "affected": affected(session, site, what) if form.changed else [],

@@ -13,10 +13,11 @@ from views.settings.blueprint import bp, posted_form, settings_page
 from views.site import current_site
 from webprov.changes.settings import SavedSettings, save_settings
 from webprov.conflicts import clash, clashes
+from webprov.enums import ProvisioningMode, TransportMethod
 from webprov.errors import Conflict, InvalidInput
 from webprov.rights import Right
 from webprov.settingsinput import SETTINGS_FIELDS
-from webprov.store.settings import last_saving, load_settings
+from webprov.store.settings import ProvisioningSettings, last_saving, load_settings
 
 
 @bp.get("/")
@@ -57,6 +58,16 @@ def _saved(saved: SavedSettings) -> ResponseReturnValue:
     flash("Saved.")
     for warning in saved.warnings:
         flash(warning, "warning")
+    if saved.has_moved:
+        _tell_move(saved.settings)
     if wants_partial():  # a whole page then, so that no typed password stays in it
         return "", 200, {"HX-Redirect": url_for(".edit")}
     return redirect(url_for(".edit"))
+
+
+def _tell_move(settings: ProvisioningSettings) -> None:
+    """What changing the place of pushed files means; how many have to go stands on the page."""
+    if settings.place[:2] == (ProvisioningMode.EXTERNAL, TransportMethod.S3):
+        flash("Files are carried to the new place now. What was pushed elsewhere stays there until you remove it.")
+    else:
+        flash("What was pushed to the storage stays there until you remove it.")

@@ -5,16 +5,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from webprov.audit import CHANGED, record_change
+from webprov.delivery.script import ScriptRun, ScriptTransport
 from webprov.delivery.transport import build_transport
-from webprov.errors import Conflict, InvalidInput, TransportError
+from webprov.errors import Conflict, InvalidInput, NotFound, TransportError
+from webprov.mac import parse_mac
 from webprov.rights import Actor
+from webprov.scriptruns import try_script
 from webprov.settingsinput import TRANSPORT_FIELDS, parse_settings, parse_transport
+from webprov.site import Site
+from webprov.store.counters import RETRY_NOW
 from webprov.store.database import bump, writing
-from webprov.store.models import PushRecord
+from webprov.store.devicedata import read_device
+from webprov.store.models import Device, PushRecord
 from webprov.store.rotation import keep_previous
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings, load_settings, store_settings
 
@@ -26,6 +32,8 @@ class SavedSettings:
     settings: ProvisioningSettings
     changed: bool
     warnings: tuple[str, ...] = ()
+    has_moved: bool = False
+    """Whether pushed files now lie elsewhere than where they have to be."""
 
 
 def save_settings(
@@ -58,9 +66,13 @@ def save_settings(
         keep_previous(session, before, settings)
         if settings.place != before.place:
             session.execute(delete(PushRecord))  # what lies there stays, and is no longer ours to know
+            bump(session, RETRY_NOW)
+        if settings.script_place != before.script_place:
+            unknown = {"script_exit": None, "script_output": "", "script_at": None}
+            session.execute(update(Device).values(unknown))
         bump(session, "settings")
         record_change(session, by, "change", "settings", "Provisioning settings", fields=fields)
-    return SavedSettings(settings, changed=True, warnings=warnings)
+    return SavedSettings(settings, changed=True, warnings=warnings, has_moved=settings.place != before.place)
 
 
 def probe_settings(
@@ -73,6 +85,26 @@ def probe_settings(
     settings = parse_transport(flat, load_settings(session), clear=clear)
     session.commit()
     return _try_transport(settings, script_dirs)
+
+
+def try_script_for(session: Session, site: Site, mac: str, flat: Mapping[str, str], by: Actor) -> ScriptRun:
+    """Run the script that `flat` names for one device with the files it has now; nothing but the run is recorded.
+
+    Raises InvalidInput by field, InvalidValue and NotFound for the device.
+    """
+    settings = parse_transport(flat, load_settings(session))
+    device = read_device(session, parse_mac(mac))
+    if device is None:
+        raise NotFound(f"There is no device {mac}. Choose one that is entered.")
+    transport = ScriptTransport(settings.script_path, site.config.script_dirs)
+    try:
+        transport.probe()
+    except TransportError as e:
+        raise InvalidInput({e.field: str(e)}) from e
+    with writing(session):
+        fields = {"script_path": ["", settings.script_path]}
+        record_change(session, by, "test script", "device", device.mac, tenant_id=device.tenant.id, fields=fields)
+    return try_script(session, site, transport, device)
 
 
 def _try_transport(settings: ProvisioningSettings, script_dirs: Sequence[Path]) -> tuple[str, ...]:

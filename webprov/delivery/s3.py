@@ -4,7 +4,8 @@ import io
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import md5, sha256
 from typing import TypeVar
@@ -25,7 +26,16 @@ from webprov.store.settings import ProvisioningSettings
 LIMIT_SECONDS = 10.0
 _AT_ONCE = 32
 _SLOW_SECONDS = 3.0
+_LISTING_SECONDS = 120.0
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a listing shows it; `etag` without its quotes, in lower case."""
+
+    etag: str
+    size: int
 
 
 def open_s3(settings: ProvisioningSettings) -> "S3Transport":
@@ -126,6 +136,51 @@ class S3Transport:
                 raise
         return ""
 
+    def listing(self) -> dict[str, Listed]:
+        """Every object under the prefix by its key; raises TransportError. At most two minutes."""
+        ((found,),) = Crew(1, _LISTING_SECONDS, self._pool.abort).run([[partial(self._attempt, self._list)]])
+        if isinstance(found, Late):
+            raise TransportError("s3_endpoint", f"{self._endpoint} took longer than two minutes to list the bucket.")
+        if isinstance(found, TransportError):
+            raise found
+        return found
+
+    def _list(self) -> dict[str, Listed]:
+        found = self._client.list_objects(bucket_name=self._bucket, prefix=self._prefix or None, recursive=True)
+        return {
+            item.object_name: Listed((item.etag or "").strip('"').lower(), item.size or 0)
+            for item in found
+            if item.object_name and not item.is_dir
+        }
+
+    def has_opaque_etags(self, key: str) -> bool:
+        """Whether this object's ETag is no MD5 sum because it is encrypted by KMS or a customer's key."""
+        ((found,),) = self._within([[partial(self._attempt, partial(self._encryption, key))]], self._limit_seconds)
+        return isinstance(found, list) and _is_opaque(found)
+
+    def _encryption(self, key: str) -> list[str]:
+        stat = self._client.stat_object(bucket_name=self._bucket, object_name=key)
+        return _encryption_of(stat.metadata or {})
+
+    def read_by_anybody(self, keys: Sequence[str]) -> list[str]:
+        """Which of these objects (and, as "", the list of all objects) are given away without keys; nothing is read."""
+        tasks: list[Callable[[], bool | TransportError]] = [
+            partial(self._attempt, partial(self._is_open, method, url))
+            for method, url in [("GET", self._listing_url()), *(("HEAD", self._plain_url(key)) for key in keys)]
+        ]
+        outcomes = [group[0] for group in self._within([[task] for task in tasks], self._limit_seconds)]
+        return [key for key, outcome in zip(["", *keys], outcomes, strict=True) if outcome is True]
+
+    def _is_open(self, method: str, url: str) -> bool:
+        return self._pool.urlopen(method, url).status == 200
+
+    def _plain_url(self, key: str) -> str:
+        url = self._client.get_presigned_url("GET", bucket_name=self._bucket, object_name=key)
+        return url.partition("?")[0]
+
+    def _listing_url(self) -> str:
+        return self._plain_url("x").removesuffix("x") + "?list-type=2&max-keys=1"
+
     def key(self, segment: str, path: str) -> str:
         """Prefix + segment + `/` + path."""
         return object_key(self._prefix, segment, path)
@@ -210,12 +265,17 @@ def _result(key: str, outcome: str | TransportError) -> PushResult:
 
 
 def _confirms(answer: ObjectWriteResult, content: bytes) -> bool:
-    """Whether the ETag is that of the content; one that is no MD5 sum (encryption by KMS or a customer's key) says
-    nothing."""
+    """Whether the ETag is that of the content, as far as it is an MD5 sum at all."""
     etag = (answer.etag or "").lower()
-    encryption = [
-        value for name, value in (answer.http_headers or {}).items() if "server-side-encryption" in name.lower()
-    ]
-    if not re.fullmatch(r"[0-9a-f]{32}", etag) or (encryption and encryption != ["AES256"]):
+    if not re.fullmatch(r"[0-9a-f]{32}", etag) or _is_opaque(_encryption_of(answer.http_headers or {})):
         return True
     return etag == md5(content, usedforsecurity=False).hexdigest()
+
+
+def _encryption_of(headers: Mapping[str, str]) -> list[str]:
+    return [value for name, value in headers.items() if "server-side-encryption" in name.lower()]
+
+
+def _is_opaque(encryption: Sequence[str]) -> bool:
+    """Encryption by KMS or a customer's key makes ETags something else than MD5 sums."""
+    return bool(encryption) and list(encryption) != ["AES256"]

@@ -90,6 +90,11 @@ class ProvisioningSettings:
         """Where pushed objects lie; what is known of another place says nothing about this one (spec 6)."""
         return self.mode, self.transport, self.s3_endpoint, self.s3_bucket, self.s3_prefix
 
+    @property
+    def script_place(self) -> tuple[str, ...]:
+        """Which script is run, if any; how another one fared says nothing about this one."""
+        return self.mode, self.transport, self.script_path
+
 
 FIELDS = tuple(field.name for field in fields(ProvisioningSettings) if field.name != "version")
 
