@@ -26,6 +26,7 @@ SET_DEFAULTS = {
     "WEB_UI": "1",
     "PHONEBOOK_NAME": "Contacts",
     "MEMBERS": "",
+    "INTERNATIONAL_PREFIX": "00",
     "DIRECTORY_PAGE_SIZE": "50",
     "DIRECTORY_LIMIT": "",
 }

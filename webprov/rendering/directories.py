@@ -94,7 +94,12 @@ class _Book:
     @cached_property
     def numbers(self) -> list[SimpleNamespace]:
         """CONTACT_NUMBERS."""
-        return [number for person in self.people for number in self._numbers(person)]
+        found = [number for person in self.people for number in self._numbers(person)]
+        seen: set[str] = set()
+        for number in found:
+            number.REPEATED = "1" if number.DIAL in seen else ""
+            seen.add(number.DIAL)
+        return found
 
     def grouped(self, contacts: Sequence[SimpleNamespace]) -> list[SimpleNamespace]:
         """GROUPED_CONTACTS: these by group, those without one last."""

@@ -130,6 +130,7 @@ CONTACT_NUMBER_NAMES = {
     "KIND": "Which number it is: extension, work, mobile, home or other",
     "TITLE": "Name; with the kind in brackets where the contact has several numbers",
     "DIAL": "The number",
+    "REPEATED": "1 where a number before it is the same, else empty",
 }
 
 CONTACT_GROUP_NAMES = {"NUMBER": "Number of the group, from 1", "NAME": "Name of the group"}
@@ -176,6 +177,7 @@ SET_NAMES = {
     "WEB_UI": "1 keeps the phone's web pages on, 0 switches them off",
     "PHONEBOOK_NAME": "Name of the contact directory on the phone",
     "MEMBERS": "MAC addresses of the further base stations of a DECT system, apart by blanks",
+    "INTERNATIONAL_PREFIX": "What is dialled instead of + by phones that cannot dial it",
     "DIRECTORY_PAGE_SIZE": "Entries on one page of a directory whose file name holds ${DIRECTORY_PAGE}",
     "DIRECTORY_LIMIT": "Most entries that the phone takes in a directory; empty for any number",
 }
