@@ -10,9 +10,9 @@ transaction that wrote other files, with its own `synced_version`: `directories_
 """
 
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -122,9 +122,9 @@ def directories_duty(instance: Instance) -> Duty:
     def turn(session: Session, lease: Lease) -> float:
         nonlocal seen, due
         asked = watch.counts().get("build_directories", 0)
-        if asked == seen and time.monotonic() < due:
+        if asked == seen and monotonic() < due:
             return _LISTEN_SECONDS
-        seen, due = asked, time.monotonic() + interval
+        seen, due = asked, monotonic() + interval
         results = regenerate_dirty(session, loader.load(session), lease)
         if any(result.written or result.removed for result in results):
             nudge(session, DUTIES[SyncKind.CONTACTS])
