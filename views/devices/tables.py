@@ -1,16 +1,14 @@
 """Devices as CSV files: import with a trial run, export with or without secrets (contract "CSV")."""
 
-from collections.abc import Iterable
-
-from flask import Response, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import FileStorage
 
 from forms.people import ConfirmedForm
 from views.access import current_actor, requires
 from views.confirming import confirming_user
 from views.database import db_session
 from views.devices.blueprint import bp
+from views.downloads import csv_download, uploaded
 from views.site import current_site
 from webprov.audit import record_change
 from webprov.csvtable import CsvRefused, write_csv
@@ -45,8 +43,7 @@ def import_form() -> ResponseReturnValue:
 @requires(Right.EDIT_DEVICES)
 def import_file() -> ResponseReturnValue:
     """Try the file, or import it, all or nothing; errors by row and column."""
-    upload = request.files.get("file")
-    data = _content(upload) if upload else b""
+    data = uploaded("file")
     if not data:
         return render_template("devices/import.html", error="Choose a CSV file."), 422
     is_trial = request.form.get("action") == "try"
@@ -69,7 +66,7 @@ def example() -> ResponseReturnValue:
     models = current_site().catalog.models()
     row = ("acme", "80:5E:C0:12:34:56", models[0].key if models else "", "Reception", "Ada Lind", "1000", "1000", "",
            "blf", "1001", "Bo Holm")  # fmt: skip
-    return _download(write_csv(EXAMPLE_COLUMNS, [row], guard=True), "example.csv")
+    return csv_download(write_csv(EXAMPLE_COLUMNS, [row], guard=True), "example.csv")
 
 
 @bp.get("/export")
@@ -83,7 +80,7 @@ def export_form() -> ResponseReturnValue:
 @requires(Right.EDIT_DEVICES)
 def export() -> ResponseReturnValue:
     """Every device of this person, without secrets."""
-    return _download(export_devices(db_session(), current_actor()), "devices.csv")
+    return csv_download(export_devices(db_session(), current_actor()), "devices.csv")
 
 
 @bp.post("/export.csv")
@@ -95,21 +92,7 @@ def export_secrets() -> ResponseReturnValue:
         return render_template("devices/export.html", form=form), 422
     with writing(db_session()):
         record_change(db_session(), current_actor(), "export secrets", "devices", "all devices")
-    return _download(export_devices(db_session(), current_actor(), with_secrets=True), "devices-with-secrets.csv")
-
-
-def _content(upload: FileStorage) -> bytes:
-    """All of it; large ones lie in a temporary file, which is given back at once."""
-    with upload.stream as stream:
-        content: bytes = stream.read()
-    return content
-
-
-def _download(lines: Iterable[str], name: str) -> Response:
-    """Read whole before it is sent, so that trouble is a page and no half file."""
-    response = Response("".join(lines), mimetype="text/csv; charset=utf-8")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return csv_download(export_devices(db_session(), current_actor(), with_secrets=True), "devices-with-secrets.csv")
 
 
 def _counts(result: ImportResult) -> str:

@@ -1,7 +1,7 @@
-// The selection in the list of devices: how many, all, none. The bar itself comes and goes by the style sheet.
+// The selection in a list (of devices, of contacts): how many, all, none. The bar itself comes and goes by the style sheet.
 (function () {
   "use strict";
-  const boxes = () => [...document.querySelectorAll("#devices-form [name=selected]")];
+  const boxes = () => [...document.querySelectorAll("[data-selection] input[name=selected]")];
 
   function show() {
     const all = boxes();
@@ -17,7 +17,7 @@
 
   document.addEventListener("change", function (event) {
     if (event.target.matches("[data-select-all]")) boxes().forEach((box) => { box.checked = event.target.checked; });
-    if (event.target.closest("#devices-form")) show();
+    if (event.target.closest("[data-selection]")) show();
   });
   document.addEventListener("click", function (event) {
     if (!event.target.closest("[data-select-none]")) return;
