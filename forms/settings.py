@@ -10,7 +10,7 @@ from wtforms.fields.choices import SelectChoice
 from forms.errors import put_errors
 from webprov.enums import Protocol, ProvisioningMode, TransportMethod
 from webprov.phones.timezones import timezone_names
-from webprov.settingsinput import AVAILABLE_PROTOCOLS, SETTINGS_FIELDS, draft_settings
+from webprov.settingsinput import SETTINGS_FIELDS, draft_settings
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
 CONFIRMED_FIELDS = ("s3_endpoint", "s3_access_key", "s3_secret_key", "script_path")
@@ -116,12 +116,9 @@ class ProvisioningSettingsForm(FlaskForm):
         return self.chosen_mode is ProvisioningMode.LOCAL or bool(self.serve_locally.data)
 
     @property
-    def protocols(self) -> list[tuple[Protocol, Field, Field, bool]]:
-        """Each protocol with its switch, its port, and whether this version serves it."""
-        return [
-            (protocol, self[f"{protocol}_enabled"], self[f"{protocol}_port"], protocol in AVAILABLE_PROTOCOLS)
-            for protocol in Protocol
-        ]
+    def protocols(self) -> list[tuple[Protocol, Field, Field]]:
+        """Each protocol with its switch and its port."""
+        return [(protocol, self[f"{protocol}_enabled"], self[f"{protocol}_port"]) for protocol in Protocol]
 
     def flat(self) -> dict[str, str]:
         """What was typed, by contract name, as `changes.settings.save_settings` takes it."""

@@ -23,6 +23,7 @@ from webprov.store.settings import ProvisioningSettings
 ADMIN_APP = "wsgi:create_app"
 WORKER = "webprov.duties:run_worker"
 TLS_PARTS = "webprov.tlsparts"
+RUN_FTP = "webprov.ftpparts:run_ftp"
 _POLITE = 5
 
 
@@ -88,6 +89,16 @@ def run_tftp(instance: Instance, listener: socket.socket) -> None:
         fetching.close()
 
 
+def run_ftp(instance: Instance, listener: socket.socket) -> None:
+    """The phones' FTP."""
+    _named(RUN_FTP)(instance, listener, Protocol.FTP)
+
+
+def run_ftps(instance: Instance, listener: socket.socket) -> None:
+    """The phones' FTPS."""
+    _named(RUN_FTP)(instance, listener, Protocol.FTPS)
+
+
 def run_worker(instance: Instance) -> None:
     """What is done in the background; phones and people go first where processors are short.
 
@@ -139,6 +150,8 @@ PARTS: Mapping[str, Part] = {
     "http": Part(_phone_place(Protocol.HTTP), run_http, retires=True),
     "https": Part(_phone_place(Protocol.HTTPS), run_https, retires=True),
     "tftp": Part(_phone_place(Protocol.TFTP), run_tftp, retires=True),
+    "ftp": Part(_phone_place(Protocol.FTP), run_ftp, retires=True),
+    "ftps": Part(_phone_place(Protocol.FTPS), run_ftps, retires=True),
     "worker": Part(_background, run_worker),
 }
 

@@ -31,9 +31,6 @@ from webprov.storagechecks import (
 )
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
-AVAILABLE_PROTOCOLS = (Protocol.HTTP, Protocol.HTTPS, Protocol.TFTP)
-"""What has a listener so far; the others cannot be enabled."""
-
 
 def _check_server(text: str) -> str:
     host = check_plain_host(text)
@@ -229,9 +226,7 @@ def _local(settings: ProvisioningSettings) -> dict[str, str]:
         if not settings.enabled(protocol):
             continue
         port = settings.port(protocol)
-        if protocol not in AVAILABLE_PROTOCOLS:
-            found[f"{protocol}_enabled"] = f"This version does not serve {protocol.upper()} yet. Leave it off."
-        elif port in taken:
+        if port in taken:
             found[f"{protocol}_port"] = (
                 f"Port {port} is taken by {taken[port].upper()}. Choose another from 1 to 65535."
             )

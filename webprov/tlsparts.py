@@ -14,19 +14,15 @@ from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
 from webprov.serving.https import make_tls_server
 from webprov.serving.httpserver import ADMIN_LIMITS, PHONE_LIMITS
-from webprov.serving.tlscontexts import Contexts, TlsPolicy, admin_pair, phone_pair, stdlib_context
+from webprov.serving.tlscontexts import Contexts, TlsPolicy, admin_pair, phone_policy, stdlib_context
 from webprov.store.instance import Instance
-
-
-def phone_policy(instance: Instance, fetching: Fetching) -> TlsPolicy:
-    """What phones' TLS is made from, following the settings."""
-    return TlsPolicy(phone_pair(instance.config), lambda: fetching.gatekeeper.rules.settings, instance.config.client_ca)
 
 
 def run_https(instance: Instance, listener: socket.socket, is_proxy: Callable[[str], bool]) -> None:
     """The phones' HTTPS."""
     fetching = Fetching(instance)
-    contexts: Contexts[ssl.SSLContext] = Contexts(phone_policy(instance, fetching), stdlib_context)
+    policy = phone_policy(instance.config, lambda: fetching.gatekeeper.rules.settings)
+    contexts: Contexts[ssl.SSLContext] = Contexts(policy, stdlib_context)
     app = PhoneApp(fetching, Protocol.HTTPS)
     try:
         make_tls_server(app, listener, PHONE_LIMITS, is_proxy, contexts.current).run()

@@ -21,7 +21,6 @@ CURRENT = ProvisioningSettings(
         ("http_port", "0", "1 to 65535"),
         ("http_port", "٨٠", "1 to 65535"),
         ("http_enabled", "perhaps", "on or off"),
-        ("tftp_enabled", "on", "does not serve TFTP"),
         ("default_protocol", "https", "HTTPS is switched off"),
         ("tftp_networks", "10.20.0.0/33", "is not a network"),
         ("tftp_networks", "", "Enter the networks"),

@@ -3,6 +3,7 @@
 import http.client
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -120,6 +121,42 @@ def test_https_answers_and_a_move_lets_a_transfer_end(service):
 
     assert received.partition(b"\r\n\r\n")[2] == content
     assert "ended with status" not in service.errors.read_text()
+
+
+@pytest.mark.skipif(not shutil.which("lftp"), reason="lftp is not installed")
+def test_ftp_moves_while_lftp_downloads_and_nothing_is_cut(service, tmp_path):
+    firmware = service.instance.config.provisioning_dir / "FIRMWARE-yealink" / "t54w.rom"
+    firmware.parent.mkdir()
+    firmware.write_bytes(os.urandom(8_000_000))
+    old, new = free_port(), free_port()
+    service.change(ftp_enabled=True, ftp_port=old)
+    service.start()
+    assert eventually(lambda: not is_free(old), 15)
+    settings = Fleet(service.instance).settings
+    script = (
+        f"set net:limit-rate 2000000; set net:max-retries 1; open -u {settings.ftp_user},{settings.ftp_password}"
+        f" ftp://127.0.0.1:{old}; get FIRMWARE-yealink/t54w.rom -o {tmp_path / 'got.rom'}"
+    )
+    with subprocess.Popen(["lftp", "-c", script], stderr=subprocess.PIPE, text=True) as lftp:
+        assert eventually(lambda: (tmp_path / "got.rom").exists() and (tmp_path / "got.rom").stat().st_size, 15)
+
+        service.change(ftp_port=new)
+        assert eventually(lambda: not is_free(new), 10)
+        assert eventually(lambda: is_free(old), 10)
+        went_on = lftp.poll() is None
+        _, errors = lftp.communicate(timeout=60)
+
+    assert went_on
+    assert (lftp.returncode, errors) == (0, "")
+    assert (tmp_path / "got.rom").read_bytes() == firmware.read_bytes()
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return True
+    return False
 
 
 def https_status(port: int) -> int | None:

@@ -14,7 +14,9 @@ from webprov.store.instance import Instance, new_setup_token, open_instance
 from webprov.store.settings import ProvisioningSettings, load_settings
 from webprov.supervisor import Supervisor, lock_instance, run_child
 
-_ALL = ("admin", "http", "https", "ftp", "tftp", "worker")
+_ALL = ("admin", "http", "https", "ftp", "ftps", "tftp", "worker")
+
+_TOGETHER = {"ftp": ("ftp", "ftps")}
 
 
 @click.command()
@@ -22,7 +24,7 @@ _ALL = ("admin", "http", "https", "ftp", "tftp", "worker")
 @click.option("--listener-fd", type=int, hidden=True, help="The supervisor's socket; makes this one of its processes.")
 def serve(only: str | None, listener_fd: int | None) -> None:
     """Start all parts and keep them running until Ctrl-C or SIGTERM."""
-    parts = {only: part_named(only)} if only else PARTS
+    parts = {name: part_named(name) for name in _TOGETHER.get(only, (only,))} if only else PARTS
     config = load_config()
     set_up_logging(config)
     if only and listener_fd is not None:

@@ -88,6 +88,11 @@ class TlsPolicy:
             keep_own(self.pair, self._settings().server_address)
 
 
+def phone_policy(config: Config, settings: Callable[[], ProvisioningSettings]) -> TlsPolicy:
+    """What phones' TLS is made from, following the settings."""
+    return TlsPolicy(phone_pair(config), settings, config.client_ca)
+
+
 class Contexts(Generic[Context]):
     """The context for new connections; files that cannot be used leave the one before in place."""
 

@@ -1,6 +1,7 @@
 """Phone services on real sockets."""
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -10,11 +11,13 @@ from tests.webprov.serving.fleet import Fleet, Phones
 from tests.webprov.serving.tftpclient import Client, Tftp
 from webprov.enums import Protocol
 from webprov.serving.fetching import Fetching
+from webprov.serving.ftp import FtpServer, openssl_context
 from webprov.serving.http import PhoneApp
 from webprov.serving.httpserver import PHONE_LIMITS, BoundedServer, make_server
 from webprov.serving.tftp import TftpServer
 from webprov.serving.tftpdesk import Desk
 from webprov.serving.tftptransfer import Patience
+from webprov.serving.tlscontexts import Contexts, phone_policy
 
 
 @pytest.fixture
@@ -88,3 +91,27 @@ def stop(server, thread) -> None:
 @pytest.fixture
 def phones(start_phones) -> Phones:
     return start_phones()
+
+
+@pytest.fixture
+def start_ftp(instance, fleet) -> Iterator[Callable[..., FtpServer]]:
+    """Starts FTP or FTPS listeners on free ports; `port` is on the server."""
+    running = []
+
+    def start(protocol: Protocol = Protocol.FTP, *, tls: bool = True) -> FtpServer:
+        listener = socket.create_server(("127.0.0.1", 0))
+        fetching = Fetching(instance)
+        policy = phone_policy(instance.config, lambda: fleet.settings)
+        current = Contexts(policy, openssl_context).current if tls else lambda: None
+        server = FtpServer(listener, fetching, protocol, current)
+        server.retiring = threading.Event()
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in running:
+        server.ioloop.call_later(0, sys.exit)
+        thread.join(10)
+        server.fetching.close()
