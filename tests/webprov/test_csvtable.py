@@ -1,7 +1,8 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from webprov.csvtable import CsvRefused, Problems, guarded, read_csv, told_apart, unguarded, write_csv
 
 KNOWN = ("mac", "label", "override")
@@ -34,14 +35,14 @@ def test_numbers_and_plain_text_are_not_guarded(cell):
 
 @pytest.mark.parametrize("protect", [guarded, told_apart])
 @given(cell=st.one_of(st.text(), st.text(alphabet="'=+-@\t\r15x")))
-@settings(derandomize=True, max_examples=150)
+@examples(150, 20_000)
 def test_unguarding_gives_back_any_cell(protect, cell):
     assert unguarded(protect(cell)) == cell
 
 
 @pytest.mark.parametrize("guard", [True, False])
 @given(rows=st.lists(st.lists(st.text(st.characters(blacklist_categories=["Cs"])), min_size=3, max_size=3), max_size=4))
-@settings(derandomize=True, max_examples=100)
+@examples(100, 20_000)
 def test_what_is_written_reads_back(guard, rows):
     filled = [row for row in rows if any(row)]
 

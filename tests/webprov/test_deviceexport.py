@@ -2,10 +2,11 @@ import csv
 import io
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import make_device, make_tenant, small_config
+from tests.properties import examples
 from webprov.changes.devices import delete_devices
 from webprov.changes.tenants import find_tenant
 from webprov.deviceexport import export_devices
@@ -125,7 +126,7 @@ def test_nasty_values_survive_export_and_import(session, site, guard):
 
 
 @given(values=st.lists(st.text(st.characters(exclude_categories=["C", "Zl", "Zp"])), min_size=1, max_size=5))
-@settings(derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(25, 1_000)
 def test_any_text_survives_export_and_import(session, site, values):
     for number, value in enumerate(values):
         make_device(session, site, f"805EC00001{number:02X}", label=value, line1_password=value)

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from webprov.deviceinput import known_column, parse_device
 from webprov.errors import InvalidInput
 
@@ -74,6 +75,7 @@ def test_known_column_is_the_contract():
     assert not any(known_column(name) for name in ["MAC", "line0_userid", "line1_pin", "m0key1_type", "key1", ""])
 
 
+@examples(200, 20_000)
 @given(st.dictionaries(st.sampled_from(["label", "override", "line1_userid", "key1_value", "var_X"]), st.text()))
 def test_parse_device_only_ever_raises_invalid_input(flat):
     try:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from webprov.enums import Protocol
 from webprov.errors import InvalidValue
 from webprov.hosts import Host, compose_url, parse_host, parse_network
@@ -50,6 +51,7 @@ def test_parse_network_normalises():
         parse_network("10.20.0.0/33")
 
 
+@examples(200, 20_000)
 @given(user=st.text(min_size=1, max_size=20), password=st.text(max_size=20))
 def test_compose_url_round_trips_any_credentials(user, password):
     url = compose_url(Protocol.HTTPS, Host("2001:db8::1", 8443), "/prov/x", user=user, password=password)

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from webprov.errors import InvalidValue
 from webprov.mac import find_mac, format_mac, parse_mac
 
@@ -27,6 +28,7 @@ def test_parse_mac_refuses_addresses_of_no_single_phone(text):
         parse_mac(text)
 
 
+@examples(200, 50_000)
 @given(st.text(max_size=40))
 def test_parse_mac_only_ever_raises_invalid_value(text):
     try:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings, strategies
+from hypothesis import given, strategies
 
+from tests.properties import examples
 from tests.storage import ACCESS_KEY, SECRET_KEY, fault_server, free_port
 from webprov.delivery.pushes import PushContext, PushedFile, object_key
 from webprov.delivery.s3 import S3Transport, open_s3
@@ -223,7 +224,7 @@ def test_push_of_a_file_that_is_gone_says_so(opened, storage, file):
     assert "Provision the device again" in result.error
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@examples(100, 20_000)
 @given(strategies.text(max_size=12), strategies.text(alphabet="a./\\\0\n% é", max_size=8))
 def test_object_keys_stay_below_their_prefix(segment, path):
     try:

@@ -1,7 +1,10 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.properties import examples
 from webprov.phones.inifile import MAX_FILE_BYTES, read_ini
 
 
@@ -93,3 +96,40 @@ def test_what_is_no_readable_file_is_named(tmp_path):
     assert [[refusal.file for refusal in found] for found in refusals] == [[name] for name in names]
     assert "regular file" in refusals[0][0].reason
     assert "Too many levels" in refusals[2][0].reason
+
+
+INI_PIECES = st.sampled_from(
+    [
+        "[a]",
+        "[",
+        "]",
+        "[b c] ; d",
+        "=",
+        "key",
+        "key = ",
+        "; c",
+        "# d",
+        "\n",
+        "\n  ",
+        "\r\n",
+        "%(x)s",
+        "${x}",
+        "\t",
+        "é",
+        "\0",
+    ]
+)
+
+
+@examples(200, 20_000)
+@given(st.binary(max_size=200) | st.lists(INI_PIECES, max_size=40).map(lambda pieces: "".join(pieces).encode()))
+def test_any_file_gives_sections_or_refusals_with_their_lines(tmp_path, content):
+    path = tmp_path / "x.ini"
+    path.write_bytes(content)
+
+    found = read_ini(path, "x.ini")
+
+    refusals = [*found.refusals, *(section.refusal for section in found.sections if section.refusal)]
+    lines = content.count(b"\n") + content.count(b"\r") + 1
+    assert all(refusal.reason and 0 <= refusal.line <= lines for refusal in refusals)
+    assert all(key == key.strip() for section in found.sections for key in section.values)

@@ -4,9 +4,10 @@ import json
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from webprov.enums import FileFormat
 from webprov.rendering.escaping import Escaper, Raw, UnusableValue
 from webprov.rendering.formats import ENCODINGS, OutputFormat, Quote, QuoteEscape, format_by_suffix, read_format
@@ -18,7 +19,7 @@ VALUES = st.one_of(
         ["", " ", "# x", "a # b", "]]>", "<!--", "&amp;", "\\", '\\"', "${MAC}", "a\nb=c", "\ud800", "\ufffe"]
     ),
 )
-many = settings(max_examples=300, derandomize=True, deadline=None, database=None)
+many = examples(300, 50_000)
 
 
 def written(value: str, output: OutputFormat) -> str | None:

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from tests.webprov.rendering.hostile import BY_CLASS, HOSTILE
 from webprov.rendering.escaping import Escaper, Raw
 from webprov.rendering.formats import OutputFormat
@@ -154,7 +155,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@examples(300, 50_000)
 @given(st.one_of(st.lists(PIECES, max_size=30).map("".join), st.text(max_size=60)))
 def test_any_text_is_either_refused_or_checked(text):
     facts = check_template("any.cfg", text)
@@ -175,7 +176,7 @@ def test_accepted_template_compiles_and_runs_without_touching_anything(text, wri
     assert seen == []
 
 
-@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@examples(200, 50_000)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_what_the_gate_accepts_compiles(text):
     facts = check_template("any.cfg", text)

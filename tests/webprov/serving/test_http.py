@@ -5,10 +5,14 @@ import time
 from hashlib import md5
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
+from tests.properties import examples
 from tests.webprov.serving.fleet import MAC, basic
 from webprov.serving.credentials import Nonces
+from webprov.serving.http import parse_range
 from webprov.store.database import bump, writing
 from webprov.store.models import Device, RenderedFileRecord
 from webprov.store.secrets import keyring
@@ -343,3 +347,15 @@ def test_phones_are_served_while_the_database_cannot_be_used(phones, monkeypatch
 
     assert phones.ask(FILE, login=expected).status == 200
     assert phones.ask("/provisioning/other.cfg", login=expected).status == 404
+
+
+@examples(200, 20_000)
+@given(
+    st.text(max_size=40)
+    | st.builds("bytes={}-{}".format, st.integers(0, 10**19) | st.just(""), st.integers(0, 10**19) | st.just("")),
+    st.integers(0, 10**12),
+)
+def test_any_range_header_stays_within_the_file(header, size):
+    part = parse_range(header, size)
+
+    assert part is None or (part.start >= 0 and part.stop <= size and part.step == 1)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from webprov.serving.tftppackets import (
     Agreed,
     BadRequest,
@@ -63,6 +64,7 @@ def test_parse_request_refuses_broken_requests(datagram):
         parse_request(datagram)
 
 
+@examples(300, 200_000)
 @given(st.binary(max_size=1200).map(lambda tail: b"\0\1" + tail) | st.binary(max_size=64))
 @example(b"\0\1a\0octet\0blksize\0" + "٥".encode() + b"\0")
 def test_parse_request_never_fails_otherwise(datagram):
