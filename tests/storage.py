@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -94,6 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         assert isinstance(server, FaultServer)
         length = int(self.headers.get("Content-Length") or 0)
+        if server.behaves:
+            server.behaves(self, length)
+            return
         server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
         if server.silent:
             server.released.wait(20)
@@ -111,7 +114,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class FaultServer(ThreadingHTTPServer):
-    """Remembers requests; `answers` maps a method or `*` to (status, headers, body); `silent` till `released`."""
+    """Remembers requests; `answers` maps a method or `*` to (status, headers, body); `silent` till `released`.
+
+    `behaves(handler, length of the body)` is called instead of all that, to do what no answer describes.
+    """
 
     daemon_threads = True
 
@@ -121,6 +127,7 @@ class FaultServer(ThreadingHTTPServer):
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
         self.silent = False
         self.released = threading.Event()
+        self.behaves: Callable[[BaseHTTPRequestHandler, int], None] | None = None
 
     def fails(self, status: int, code: str = "", message: str = "", method: str = "*") -> None:
         """Answer with S3's error document, or with plain text where `code` is empty."""
