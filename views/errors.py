@@ -22,6 +22,7 @@ _TEXTS = {
     422: ("This cannot be done", "Go back and change what you entered."),
     500: ("Something went wrong here", "Nothing was saved. Try again; if it stays, look for the number in the log."),
 }
+_FORM_MIB = 2
 _KINDS: dict[type[WebprovError], int] = {NotFound: 404, NotAllowed: 403, Conflict: 409}
 
 
@@ -43,11 +44,17 @@ def _on_csrf(_error: CSRFError) -> Response:
 
 
 def _on_http(error: HTTPException) -> Response:
-    response = _page(error.code or 500)
+    response = _page(error.code or 500, _too_large() if error.code == 413 else "")
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(allowed)
     return response
+
+
+def _too_large() -> str:
+    """What the page takes, in words, where that is more than a form."""
+    limit = (request.max_content_length or 0) // (1024 * 1024)
+    return f"This page takes files of up to {limit:,} MiB. Nothing was stored." if limit > _FORM_MIB else ""
 
 
 def _on_expected(error: WebprovError) -> Response:

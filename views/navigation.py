@@ -52,6 +52,7 @@ PAGES: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             Page("delivery.index", "File transport", "cloud-upload", Right.SEE_SYSTEM),
             Page("sync.index", "Sync", "arrow-repeat", Right.SEE_SYSTEM),
+            Page("firmware.index", "Firmware and files", "hdd-network", Right.MANAGE_ASSETS),
             Page("jobs.index", "Jobs", "list-task", Right.SEE_DEVICES),
         ),
     ),

@@ -15,6 +15,7 @@ from views import (
     delivery,
     devices,
     fetches,
+    firmware,
     health,
     jobs,
     models,
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     devices.bp,
     devices.variables_bp,
     fetches.bp,
+    firmware.bp,
     health.bp,
     jobs.bp,
     models.bp,
@@ -93,7 +95,7 @@ def init_web(app: Flask) -> None:
         htmx_config=HTMX_CONFIG,
         Right=Right,
     )
-    app.jinja_env.filters.update(mac=format_mac, when=when, exact=exact)
+    app.jinja_env.filters.update(mac=format_mac, when=when, exact=exact, size=size)
 
 
 def field_attributes(field: Any, described: str, more: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +121,13 @@ def when(moment: datetime | None, now: datetime | None = None) -> str:
     if seconds < 86400:
         return f"{seconds // 3600} h ago"
     return f"{moment.day} {moment:%b}" if seconds < 300 * 86400 else f"{moment.day} {moment:%b %Y}"
+
+
+def size(count: int) -> str:
+    """“7.8 KB”, “34 MB”: a file's size for eyes, in powers of 1024."""
+    power = min(max(count.bit_length() - 1, 0) // 10, 4)
+    value, unit = count / 1024**power, ("B", "KB", "MB", "GB", "TB")[power]
+    return f"{value:.1f} {unit}" if power and value < 10 else f"{value:.0f} {unit}"
 
 
 def exact(moment: datetime) -> str:

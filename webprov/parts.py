@@ -4,6 +4,7 @@ import gc
 import importlib
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from webprov.enums import Protocol
 from webprov.errors import WebprovError
 from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
-from webprov.serving.httpserver import ADMIN_LIMITS, PHONE_LIMITS, make_server
+from webprov.serving.httpserver import PHONE_LIMITS, admin_limits, make_server
 from webprov.serving.sources import Sources
 from webprov.serving.tftp import TftpServer
 from webprov.serving.tftpdesk import Desk
@@ -58,10 +59,18 @@ class Part:
 def run_admin(instance: Instance, listener: socket.socket) -> None:
     """The admin UI. Its app is loaded by name, because `wsgi` stands above this package."""
     app = _named(ADMIN_APP)(instance.config)
+    tempfile.tempdir = _spool(instance.config)
     if instance.config.admin_tls_cert:
         _named(f"{TLS_PARTS}:run_admin")(app, listener, instance.config, _is_proxy(instance))
     else:
-        make_server(app, listener, ADMIN_LIMITS, _is_proxy(instance)).run()
+        make_server(app, listener, admin_limits(instance.config.upload_limit_bytes), _is_proxy(instance)).run()
+
+
+def _spool(config: Config) -> str:
+    """Where uploads are received: beside the files that they become, for /tmp may be small, or memory."""
+    folder = config.instance / "tmp"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return str(folder)
 
 
 def run_http(instance: Instance, listener: socket.socket) -> None:

@@ -13,7 +13,7 @@ from webprov.enums import Protocol
 from webprov.serving.fetching import Fetching
 from webprov.serving.http import PhoneApp
 from webprov.serving.https import make_tls_server
-from webprov.serving.httpserver import ADMIN_LIMITS, PHONE_LIMITS
+from webprov.serving.httpserver import PHONE_LIMITS, admin_limits
 from webprov.serving.tlscontexts import Contexts, TlsPolicy, admin_pair, phone_policy, stdlib_context
 from webprov.store.instance import Instance
 
@@ -35,4 +35,5 @@ def run_admin(app: Any, listener: socket.socket, config: Config, is_proxy: Calla
     pair = admin_pair(config)
     assert pair
     contexts: Contexts[ssl.SSLContext] = Contexts(TlsPolicy(pair), stdlib_context)
-    make_tls_server(app, listener, ADMIN_LIMITS, is_proxy, contexts.current).run()
+    limits = admin_limits(config.upload_limit_bytes)
+    make_tls_server(app, listener, limits, is_proxy, contexts.current).run()

@@ -93,7 +93,7 @@ class Assets:
         files: dict[str, str] = {}
         folders: dict[str, int] = {}
         for name in _walk(self._root, "", folders):
-            if _is_asset(name):
+            if is_asset(name):
                 files.setdefault(name.casefold(), name)
         self._files, self._folders = files, folders
 
@@ -116,7 +116,7 @@ def _walk(root: str, folder: str, folders: dict[str, int]) -> Iterator[str]:
             yield from _walk(root, name, folders)
 
 
-def _is_asset(name: str) -> bool:
+def is_asset(name: str) -> bool:
     """Not a leftover, nor, outside the folders that hold assets alone, a file with a MAC: that is or was a device's."""
     if name.casefold().endswith(_LEFTOVERS):
         return False

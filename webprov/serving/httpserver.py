@@ -11,7 +11,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from waitress import wasyncore
@@ -47,6 +47,9 @@ class Limits:
     body_bytes: int
     body_seconds: int
     large_bodies: int = 1_000  # how many bodies over LARGE_BYTES may be under way at once
+    long_path: str = ""  # below this path bodies may be of `long_body_bytes` and take `long_body_seconds`
+    long_body_bytes: int = 0
+    long_body_seconds: int = 0
 
 
 PHONE_LIMITS = Limits(
@@ -56,7 +59,20 @@ PHONE_LIMITS = Limits(
     body_seconds=60,
     large_bodies=_LARGE_AT_ONCE,
 )
-ADMIN_LIMITS = Limits(threads=8, connections=1_000, body_bytes=64 * 1024 * 1024, body_seconds=300)
+ADMIN_LIMITS = Limits(
+    threads=8,
+    connections=1_000,
+    body_bytes=64 * 1024 * 1024,
+    body_seconds=300,
+    large_bodies=_LARGE_AT_ONCE,
+    long_path="/firmware/",
+    long_body_seconds=3_600,
+)
+
+
+def admin_limits(upload_limit_bytes: int) -> Limits:
+    """The admin UI's limits where firmware files of so many bytes may be uploaded; the form around one is small."""
+    return replace(ADMIN_LIMITS, long_body_bytes=upload_limit_bytes + 1024 * 1024)
 
 
 class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
@@ -70,10 +86,23 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Take bytes; how many belonged to this request."""
         consumed = int(super().received(data))
-        if self.headers_finished and self.expected_bytes > LARGE_BYTES and self.command not in _SENDING:
-            self.error = RequestEntityTooLarge(f"exceeds max_body of {LARGE_BYTES}")
+        if self.headers_finished and self.expected_bytes > self._most_bytes:
+            self.error = RequestEntityTooLarge(f"This takes at most {self._most_bytes:,} bytes.")
             self.completed: bool = True
         return consumed
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is of those that may take long."""
+        limits: Limits = self.adj.webprov_limits
+        return bool(limits.long_body_bytes) and self.path.startswith(limits.long_path)
+
+    @property
+    def _most_bytes(self) -> int:
+        if self.command not in _SENDING:
+            return LARGE_BYTES
+        limits: Limits = self.adj.webprov_limits
+        return limits.long_body_bytes if self.is_long else limits.body_bytes
 
 
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]
@@ -150,9 +179,10 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         request = self.request
         if request is None or self.requests:
             return False
-        return bool(
-            now - self.began > (self.server.limits.body_seconds if request.headers_finished else HEADER_SECONDS)
-        )
+        if not request.headers_finished:
+            return bool(now - self.began > HEADER_SECONDS)
+        limits = self.server.limits
+        return bool(now - self.began > (limits.long_body_seconds if request.is_long else limits.body_seconds))
 
 
 class BoundedServer(TcpWSGIServer):  # type: ignore[misc]
@@ -239,9 +269,10 @@ def make_server(
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=False,  # serving.sources decides whom to believe
         max_request_header_size=HEADER_BYTES,
-        max_request_body_size=limits.body_bytes,
+        max_request_body_size=max(limits.body_bytes, limits.long_body_bytes),
         **adjusted,
     )
+    adjustments.webprov_limits = limits  # a parser knows its adjustments alone
     where = (listener.family, listener.type, listener.proto, listener.getsockname())
     return kind(
         application,

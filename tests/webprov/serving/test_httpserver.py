@@ -1,7 +1,12 @@
+import http.client
 import socket
 import threading
 import time
+from dataclasses import replace
 
+import pytest
+
+from tests.webprov.serving.conftest import stop
 from tests.webprov.serving.fleet import MAC
 from webprov.serving import httpserver
 
@@ -70,3 +75,45 @@ def test_rl01_one_address_holds_a_bounded_number_of_connections(phones, monkeypa
         connection.close()
     time.sleep(0.1)
     assert phones.ask(FILE).status == 200
+
+
+@pytest.fixture
+def sink():
+    """A server that says yes to any body, with room for long ones below /firmware/; what it got, and its port."""
+    got: list[int] = []
+
+    def app(environ, start_response):
+        got.append(len(environ["wsgi.input"].read()))
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    limits = replace(httpserver.admin_limits(3_000_000), body_bytes=100_000)
+    server = httpserver.make_server(app, listener, limits, unlimited=lambda address: False)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield got, listener.getsockname()[1]
+    stop(server, thread)
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [
+        ("/firmware/upload", 2_000_000, 200),
+        ("/firmware/upload", 9_000_000, 413),
+        ("/firmwares", 200_000, 413),
+        ("/", 90_000, 200),
+    ],
+)
+def test_rl02_long_bodies_are_taken_below_their_path_alone(sink, path, size, status):
+    got, port = sink
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.putrequest("POST", path)
+    connection.putheader("Content-Length", str(size))
+    connection.endheaders()
+    if status == 200:
+        connection.send(b"x" * size)
+
+    assert connection.getresponse().status == status
+    assert got == ([size] if status == 200 else [])
+    connection.close()
