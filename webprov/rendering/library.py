@@ -106,6 +106,17 @@ class TemplateLibrary:
         found = self._closures[name, tenant] = Closure(tuple(files.values()), names)
         return found
 
+    def reach(self, name: str, tenant: str) -> frozenset[str]:
+        """The template and everything it brings in, as far as that can be read; never raises."""
+        seen: set[str] = set()
+        waiting = [name]
+        while waiting:
+            one = waiting.pop()
+            if one not in seen:
+                seen.add(one)
+                waiting += self._state(one, tenant)[1]
+        return frozenset(seen)
+
     def fingerprint(self, names: Iterable[str], tenant: str) -> str:
         """A hash that changes when one of these templates, or anything they bring in, changes in the tenant's view."""
         digest = hashlib.sha256()
