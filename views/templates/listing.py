@@ -40,6 +40,7 @@ def index() -> ResponseReturnValue:
         brand=brand,
         state=state,
         states=STATES,
+        refused=sum(_is(template, "refused") for template in templates),
         brands=sorted({template.brand for template in templates if template.brand}, key=str.casefold),
         name_of=tenant.name if tenant else "",
         unfiltered=here(q=None, brand=None, state=None, page=None),
