@@ -23,7 +23,7 @@ ICONS = frozenset({
     "circle-half", "clipboard-plus", "clock-history", "cloud-upload", "copy", "dash-circle-dotted", "download",
     "exclamation-triangle-fill", "eye", "eye-slash", "file-earmark-code", "funnel", "grip-vertical", "hdd-network",
     "info-circle", "journal-text", "key", "layout-three-columns", "link-45deg", "list", "list-task", "lock-fill",
-    "pause-circle", "pencil", "people", "people-fill", "person-circle", "person-lines-fill", "phone", "plus-lg",
+    "pause-circle", "pencil", "people", "people-fill", "person-circle", "person-lines-fill", "phone", "play", "plus-lg",
     "printer", "question-circle", "question-diamond", "search", "send", "shuffle", "slash-circle", "sliders",
     "speedometer2", "telephone", "three-dots", "trash", "unlock-fill", "upload", "x-lg", "x-octagon-fill"
 })

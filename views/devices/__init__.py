@@ -1,7 +1,18 @@
 """The pages about devices, one module per concern, on one blueprint."""
 
-from views.devices import actions, editing, listing, preview, tables, tabs, variables
+from views.devices import actions, editing, listing, preview, simulating, tables, tabs, variables
 from views.devices.blueprint import bp
 from views.devices.variables import variables_bp
 
-__all__ = ["actions", "bp", "editing", "listing", "preview", "tables", "tabs", "variables", "variables_bp"]
+__all__ = [
+    "actions",
+    "bp",
+    "editing",
+    "listing",
+    "preview",
+    "simulating",
+    "tables",
+    "tabs",
+    "variables",
+    "variables_bp",
+]
