@@ -15,6 +15,7 @@ from webprov.enums import Protocol
 from webprov.serving.askers import NOBODY, Asker, Identity, Reason
 from webprov.serving.fetching import FetchedFile
 from webprov.serving.ftpdata import IDLE_SECONDS, PhoneData, Pieces, Upload
+from webprov.serving.simulated import FTP_CLIENT, is_mark
 
 if TYPE_CHECKING:
     from webprov.serving.ftp import FtpServer
@@ -73,7 +74,11 @@ class PhoneSession(TLS_FTPHandler):  # type: ignore[misc]
     identity: Identity = NOBODY
     _idler: Any
     _restart_position: int
-    proto_cmds = {name: {**TLS_FTPHandler.proto_cmds[name], "perm": None} for name in _KEPT}
+    proto_cmds = {
+        **{name: {**TLS_FTPHandler.proto_cmds[name], "perm": None} for name in _KEPT},
+        "CLNT": {"perm": None, "auth": True, "arg": True, "help": "Syntax: CLNT <SP> name (say who calls)."},
+    }
+    simulated = False
 
     def __init__(self, conn: Any, server: "FtpServer", ioloop: Any = None) -> None:
         super().__init__(conn, server, ioloop)
@@ -109,7 +114,8 @@ class PhoneSession(TLS_FTPHandler):  # type: ignore[misc]
     def asker(self) -> Asker:
         """Who asks, by the rules of this moment."""
         protocol = self.server.protocol
-        return Asker(protocol, self.server.gatekeeper.source(protocol, self.remote_ip), identity=self.identity)
+        source = self.server.gatekeeper.source(protocol, self.remote_ip)
+        return Asker(protocol, source, identity=self.identity, simulated=self.simulated)
 
     def sign_in(self, user: str, password: str) -> bool:
         """Whether the gatekeeper lets this user in; a refusal leaves a record."""
@@ -191,6 +197,12 @@ class PhoneSession(TLS_FTPHandler):  # type: ignore[misc]
         reason = self.server.fetching.store_upload(upload.name, self.asker, upload.content)
         answers = {Reason.STORED: "226 Stored.", Reason.TOO_LARGE: "552 Too large.", Reason.TOO_MANY: "552 Too many."}
         return answers.get(reason, "550 Not found.")
+
+    def ftp_CLNT(self, line: str) -> None:
+        """Who calls: of interest only where it is webprov itself, in the place of a phone."""
+        name, _, mark = line.partition(" ")
+        self.simulated = name == FTP_CLIENT and is_mark(mark)
+        self.respond("200 Hello.")
 
     def ftp_CWD(self, path: str) -> None:
         """Any folder will do: which ones there are is nobody's business."""
