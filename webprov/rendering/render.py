@@ -15,10 +15,11 @@ from webprov.rendering.formats import OutputFormat, format_by_suffix
 from webprov.rendering.functions import CALLS
 from webprov.rendering.library import Closure, TemplateLibrary
 from webprov.rendering.names import COLLECTIONS, DEVICE_NAMES, KEY_NAMES, LINE_NAMES, RAW_NAMES
-from webprov.rendering.overriding import merged
+from webprov.rendering.overriding import kept_lines
 from webprov.rendering.paths import output_path
 from webprov.rendering.rendered import RenderedFile
 from webprov.rendering.running import View, changed_values, run
+from webprov.rendering.tracing import Tracer
 from webprov.rendering.wellformed import find_fault
 
 PERSONAL_NAMES = frozenset({*DEVICE_NAMES, *LINE_NAMES, *KEY_NAMES, *RAW_NAMES, *COLLECTIONS})
@@ -26,16 +27,18 @@ PERSONAL_NAMES = frozenset({*DEVICE_NAMES, *LINE_NAMES, *KEY_NAMES, *RAW_NAMES, 
 
 
 def render_device(
-    model: PhoneModel, context: TemplateContext, library: TemplateLibrary, tenant: str
+    model: PhoneModel, context: TemplateContext, library: TemplateLibrary, tenant: str, tracer: Tracer | None = None
 ) -> list[RenderedFile]:
     """All files of one device, those that others refer to first, the one that the phone asks for first last.
 
-    Raises TemplateError with template, line and reason; then nothing of the device may be written.
+    `tracer` learns where every line comes from. Raises TemplateError with template, line and reason; then nothing of
+    the device may be written.
     """
-    device = _Device(context, library, tenant)
+    device = _Device(context, library, tenant, tracer)
     files = [device.file(rule) for rule in model.files]
     for mac in member_macs(context.values) if model.members else ():
-        member = _Device(replace(context, values={**context.values, "MAC": mac, "mac": mac.lower()}), library, tenant)
+        values = {**context.values, "MAC": mac, "mac": mac.lower()}
+        member = _Device(replace(context, values=values), library, tenant, tracer)
         files += [member.file(rule) for rule in model.members]
     files += _aliases(model, device, files)
     seen: dict[str, RenderedFile] = {}
@@ -78,7 +81,9 @@ def upload_names(model: PhoneModel, context: TemplateContext, library: TemplateL
     return [output_path(name, context.values, library) for name in model.uploads]
 
 
-def render_shared(rule: SharedRule, context: TemplateContext, library: TemplateLibrary) -> RenderedFile:
+def render_shared(
+    rule: SharedRule, context: TemplateContext, library: TemplateLibrary, tracer: Tracer | None = None
+) -> RenderedFile:
     """One file for all devices of a family; raises TemplateError where its template uses a personal name."""
     closure = library.closure(rule.template, "")
     for name in sorted(closure.names.keys() & PERSONAL_NAMES):
@@ -87,7 +92,7 @@ def render_shared(rule: SharedRule, context: TemplateContext, library: TemplateL
         raise TemplateError(file, line, reason)
     path = output_path(rule.output, {}, library)
     data = {**context.values, **CALLS}
-    return _finish(path, closure, data, library, "", owner=rule.owner)
+    return _finish(path, closure, data, library, "", owner=rule.owner, tracer=tracer)
 
 
 def render_directory(
@@ -106,10 +111,13 @@ def render_directory(
 class _Device:
     """The rendering of one device; what its files have in common is prepared once."""
 
-    def __init__(self, context: TemplateContext, library: TemplateLibrary, tenant: str) -> None:
+    def __init__(
+        self, context: TemplateContext, library: TemplateLibrary, tenant: str, tracer: Tracer | None = None
+    ) -> None:
         self.context = context
         self.library = library
         self.tenant = tenant
+        self.tracer = tracer
         self.values: dict[str, Any] = {**context.values, **CALLS}
         self.values["OVERRIDE"] = Raw(self.values.get("OVERRIDE", ""))
         self.slots: dict[str, list[SimpleNamespace]] = {}
@@ -130,7 +138,9 @@ class _Device:
             data["LINES"] = self._repeated(rule.line_template, self._line_layers(), escaper, warnings)
         if "KEYS" in closure.names:
             data["KEYS"] = self._repeated(rule.key_template, self._key_layers(), escaper, warnings)
-        return _finish(path, closure, data, self.library, self.tenant, escaper=escaper, warnings=warnings)
+        return _finish(
+            path, closure, data, self.library, self.tenant, escaper=escaper, warnings=warnings, tracer=self.tracer
+        )
 
     def _repeated(
         self, template: str, layers: Iterable[Mapping[str, Value]], escaper: Escaper, warnings: list[str]
@@ -144,11 +154,16 @@ class _Device:
         parts = []
         for layer in layers:
             data = {**base, **layer}
-            parts.append(run(closure, data, escaper, view))
+            parts.append(run(closure, data, escaper, view, self.tracer))
+            if self.tracer:
+                self.tracer.end_part()
             if escaper.changed:
                 warnings += changed_values(escaper, closure, data)
                 escaper.changed.clear()
-        return Raw("".join(parts))
+        text = "".join(parts)
+        if self.tracer:
+            self.tracer.end_block(text)
+        return Raw(text)
 
     def _line_layers(self) -> Iterable[Mapping[str, Value]]:
         return (self.context.lines[position] for position in self.context.used_lines)
@@ -205,13 +220,18 @@ def _finish(
     escaper: Escaper | None = None,
     warnings: Sequence[str] = (),
     owner: str = "",
+    tracer: Tracer | None = None,
 ) -> RenderedFile:
     """Run the main template, encode and check the result."""
     output = output_format(closure, path)
     escaper = escaper or Escaper(output)
-    text = run(closure, data, escaper, View(library, tenant))
-    if output.merge and "OVERRIDE" in closure.names:
-        text = merged(text, str(data["OVERRIDE"]), output.comment)
+    text = run(closure, data, escaper, View(library, tenant), tracer)
+    kept = None
+    if output.merge and "OVERRIDE" in closure.names and data["OVERRIDE"]:
+        kept, lines = kept_lines(text, str(data["OVERRIDE"]), output.comment), text.splitlines(keepends=True)
+        text = "".join(lines[position] for position in kept)
+    if tracer:
+        tracer.end_file(path, kept)
     found = [*warnings, *changed_values(escaper, closure, data)] if escaper.changed or warnings else []
     if closure.main.facts.format is None and output.syntax is FileFormat.TEXT:
         found.append(f"{closure.main.name} has no format line; it is taken for plain text")

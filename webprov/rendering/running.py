@@ -15,6 +15,7 @@ from webprov.rendering.expressions import nearest_name
 from webprov.rendering.library import Closure, TemplateLibrary
 from webprov.rendering.mako_lexer import ESCAPE
 from webprov.rendering.names import BUILT_IN_NAMES, RESERVED_NAMES
+from webprov.rendering.tracing import Tracer
 
 MAX_OUTPUT = 4 * 1024 * 1024
 PIECE_COST = 4
@@ -55,7 +56,7 @@ def _counting(append: Callable[[str], None]) -> Callable[[str], None]:
 class _Context(Context):  # type: ignore[misc]
     """Mako's context without its way out to Python's builtins."""
 
-    def __init__(self, buffer: _Buffer, data: dict[str, Any], view: "View") -> None:
+    def __init__(self, buffer: Any, data: dict[str, Any], view: "View") -> None:
         self._buffer_stack = [buffer]
         self._data = data
         self._kwargs: dict[str, Any] = {}
@@ -102,16 +103,18 @@ class View:
         return self.library.load(uri, self.tenant).compiled
 
 
-def run(closure: Closure, data: dict[str, Any], escaper: Escaper, view: View) -> str:
+def run(closure: Closure, data: dict[str, Any], escaper: Escaper, view: View, tracer: Tracer | None = None) -> str:
     """What the template writes with `data`; raises TemplateError with template, line and reason.
 
-    `data` may be changed: hand over a dict that nothing else uses.
+    `data` may be changed: hand over a dict that nothing else uses. `tracer` hears of every piece.
     """
     missing = closure.names.keys() - data.keys()
     if missing:
         raise _unknown(closure, missing, data)
-    data[ESCAPE] = escaper
-    buffer = _Buffer()
+    buffer: Any = _Buffer()
+    if tracer:
+        buffer = tracer.begin(closure, data, buffer, escaper)
+    data[ESCAPE] = buffer if tracer else escaper
     template = closure.main.compiled
     try:
         template.render_context(_Context(buffer, data, view))
@@ -119,7 +122,7 @@ def run(closure: Closure, data: dict[str, Any], escaper: Escaper, view: View) ->
         raise
     except Exception as e:  # whatever an expression raises: a division by zero, an index out of range, …
         raise _explained(closure, data, e) from None
-    return buffer.getvalue()
+    return str(buffer.getvalue())
 
 
 def changed_values(escaper: Escaper, closure: Closure, data: Mapping[str, Any]) -> tuple[str, ...]:
