@@ -51,6 +51,8 @@ class ProvisioningSettingsForm(FlaskForm):
     exempt_networks = StringField("Networks that are never locked out", render_kw=_HOST)
     device_credentials = BooleanField("Credentials of its own for each device")
     client_certificates = SelectField("Client certificates", choices=_CERTIFICATES)
+    tls_legacy = BooleanField("Old TLS (1.0 and 1.1)")
+    ftp_passive_ports = StringField("Ports of FTP data", render_kw=_HOST)
     uploads_enabled = BooleanField("Take what phones send")
     http_user = StringField("HTTP user", render_kw=_HOST)
     http_password = PasswordField("HTTP password")

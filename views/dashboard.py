@@ -16,12 +16,14 @@ from views.jobs import running_job
 from views.navigation import count_of, link_to
 from views.site import current_site
 from views.unknown import discovery, kinds_waiting
+from webprov.certificatereports import certificate_reports
 from webprov.devicelist import NOT_SEEN_DAYS, DeviceQuery, PhoneState, list_devices
 from webprov.enums import FileState, Protocol
 from webprov.hosts import Host, compose_url
 from webprov.overview import fetches_by_hour
 from webprov.redelivery import Outbox, outbox
 from webprov.rights import Right
+from webprov.store.listeners import ListenerState, listener_of
 from webprov.store.models import Device, utc_now
 from webprov.store.settings import ProvisioningSettings, load_settings
 from webprov.unknownphones import blocked_sources, list_unknown, many_lately, waiting_lately
@@ -108,6 +110,7 @@ def _advice(counts: dict[FileState | PhoneState, int]) -> Iterator[Advice]:
         text = f"{_devices(missing)} a model that is not installed; old files are kept."
         yield Advice("failed", text, "Show", _state_url(FileState.MODEL_MISSING))
     if current_user.may(Right.SEE_SYSTEM):
+        yield from _listening()
         yield from _waiting(outbox(db_session(), current_site()))
     stale = counts.get(FileState.STALE, 0)
     if stale:
@@ -120,6 +123,20 @@ def _advice(counts: dict[FileState | PhoneState, int]) -> Iterator[Advice]:
     if away:
         text = f"{_devices(away)} not fetched for more than {NOT_SEEN_DAYS} days."
         yield Advice("not seen", text, "Show", _state_url(PhoneState.NOT_SEEN))
+
+
+def _listening() -> Iterator[Advice]:
+    """Listeners that cannot listen, certificates that end or do not fit."""
+    settings = load_settings(db_session())
+    link = link_to("settings.edit", _anchor="protocols-heading")
+    for protocol in Protocol:
+        listener = listener_of(db_session(), protocol)
+        if listener.state is ListenerState.FAILED:
+            yield Advice("failed", f"{protocol.upper()} does not answer. {listener.text}", "Show", link)
+    for report in certificate_reports(current_site().config, settings, utc_now()):
+        if report.trouble:
+            kind = "failed" if report.bites else "stale"
+            yield Advice(kind, f"{report.title}: {report.trouble}", "Show", link)
 
 
 def _waiting(box: Outbox) -> Iterator[Advice]:

@@ -11,9 +11,12 @@ from sqlalchemy import text
 from views.access import public
 from views.database import db_session
 from views.site import current_site
+from webprov.certificatereports import CertificateReport, certificate_reports
 from webprov.dutystates import duty_states
 from webprov.jobs import jobs_under_way
 from webprov.store.dutyrecords import DutyRecord
+from webprov.store.models import utc_now
+from webprov.store.settings import load_settings
 from webprov.syncruns import waiting_confirmations
 from webprov.syncs import runs_under_way
 from webprov.worker import worker_runs
@@ -24,7 +27,8 @@ bp = Blueprint("health", __name__)
 @bp.get("/healthz")
 @public
 def healthz() -> Response:
-    """`{"status": "ok", "worker": …, "jobs": …, "duties": {name: …}}` while the database answers."""
+    """`{"status": "ok", "worker": …, "jobs": …, "duties": {name: …}, "certificates": {name: …}}` while the database
+    answers."""
     session = db_session()
     session.execute(text("SELECT 1"))
     return jsonify(
@@ -32,6 +36,7 @@ def healthz() -> Response:
         worker=worker_runs(session, current_site().config),
         jobs=jobs_under_way(session) + runs_under_way(session),
         unconfirmed=waiting_confirmations(session),
+        certificates={report.name: _certificate(report) for report in _certificates()},
         duties={duty.name: _duty(duty) for duty in duty_states(session)},
     )
 
@@ -45,6 +50,16 @@ def _duty(duty: DutyRecord) -> dict[str, object]:
         "next_run": _exact(duty.next_at),
         "seconds": round(duty.seconds, 3),
     }
+
+
+def _certificates() -> list[CertificateReport]:
+    return certificate_reports(current_site().config, load_settings(db_session()), utc_now())
+
+
+def _certificate(report: CertificateReport) -> dict[str, object]:
+    """Whole days left, None where it cannot be read or is yet to be made."""
+    state = "failed" if report.bites else "warning" if report.trouble else "ok"
+    return {"state": state, "days_left": report.facts.days_left(utc_now()) if report.facts else None}
 
 
 def _exact(moment: datetime | None) -> str | None:

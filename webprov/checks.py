@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable
 
 from webprov.errors import InvalidValue
-from webprov.hosts import parse_host, parse_network
+from webprov.hosts import parse_host, parse_network, parse_port
 from webprov.rendering.names import BUILT_IN_NAMES
 
 MAX_FIELD_BYTES = 4_000
 MAX_OVERRIDE_BYTES = 64_000
+_FIRST_FREE_PORT = 1024
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _LINE_BREAKS = "\n\r\x0b\x0c\x85\u2028\u2029"
@@ -105,6 +106,17 @@ def check_plain_host(text: str) -> str:
 def check_networks(text: str) -> str:
     """Networks separated by commas, blanks or line breaks; normalised to `a, b`."""
     return ", ".join(parse_network(item) for item in re.split(r"[,\s]+", text.strip()) if item)
+
+
+def check_ports(text: str) -> str:
+    """A range of ports like `50000-50100`, normalised; empty stays empty."""
+    first, _, last = text.replace("–", "-").partition("-")
+    if not text.strip():
+        return ""
+    low, high = parse_port(first), parse_port(last or first)
+    if low > high or low < _FIRST_FREE_PORT:
+        raise InvalidValue(f"“{text.strip()[:40]}” is no range of ports from 1024. Write it like 50000-50100.")
+    return f"{low}-{high}"
 
 
 def check_path(text: str) -> str:

@@ -5,12 +5,14 @@ import socket
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from webprov.certificatereports import certificate_reports
 from webprov.config import Config
 from webprov.enums import FileState
 from webprov.errors import AlreadyRunning, InvalidInput
@@ -47,6 +49,7 @@ def check_up(session: Session, site: Site) -> list[Finding]:
         *_refusals("Templates", site.library.check()),
         *_permissions(site.config),
         *_ports(site),
+        *_certificates(site),
         *_admin(site.config),
         *_devices(session, site),
     ]
@@ -130,16 +133,32 @@ def _is_free(place: Place) -> bool:
     return True
 
 
+def _certificates(site: Site) -> Iterator[Finding]:
+    for report in certificate_reports(site.config, site.settings, datetime.now(UTC)):
+        facts = report.facts
+        what = f"{report.title}: {facts.summary}" if facts else f"{report.title} at {report.pair.certificate}"
+        state = CheckState.ERROR if report.bites else CheckState.WARNING if report.trouble else CheckState.OK
+        yield Finding(what, state, report.trouble)
+    if site.settings.tls_legacy:
+        remedy = "TLS 1.0 and 1.1 can be broken. Switch the setting tls_legacy off once the old phones are gone."
+        yield Finding("Old TLS for phones", CheckState.WARNING, remedy)
+
+
 def _admin(config: Config) -> Iterator[Finding]:
     name = config.admin_bind.name
     try:
         loopback = ip_address(name).is_loopback
     except ValueError:
         loopback = name == "localhost"
-    if loopback:
+    if config.admin_tls_cert:
+        yield Finding(f"Admin UI over HTTPS at {config.admin_bind}")
+    elif loopback:
         yield Finding("Admin UI is for this machine only")
     else:
-        remedy = "Passwords cross the network in clear text. Bind 127.0.0.1 and put a TLS proxy in front."
+        remedy = (
+            "Passwords cross the network in clear text. Set WEBPROV_ADMIN_TLS_CERT and WEBPROV_ADMIN_TLS_KEY, or bind"
+            " 127.0.0.1 and put a TLS proxy in front."
+        )
         yield Finding(f"Admin UI without TLS at {config.admin_bind}", CheckState.WARNING, remedy)
 
 

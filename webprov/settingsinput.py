@@ -15,6 +15,7 @@ from webprov.checks import (
     check_path,
     check_phone_password,
     check_plain_host,
+    check_ports,
     check_text,
 )
 from webprov.enums import Protocol, ProvisioningMode, TransportMethod
@@ -78,6 +79,8 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "exempt_networks": check_networks,
     "device_credentials": check_on_off,
     "client_certificates": lambda text: check_choice(text, ("off", "optional", "required")),
+    "tls_legacy": check_on_off,
+    "ftp_passive_ports": check_ports,
     "uploads_enabled": check_on_off,
     "check_sync_auto": check_on_off,
 }
@@ -236,7 +239,17 @@ def _local(settings: ProvisioningSettings) -> dict[str, str]:
         found["default_protocol"] = f"{name} is switched off. Switch it on under Protocols or choose another."
     if settings.tftp_enabled and not settings.tftp_networks:
         found["tftp_networks"] = "Enter the networks that phones may use TFTP from, like 10.0.0.0/8, 192.168.0.0/16."
-    return found | _sign_in(settings)
+    return found | _passive(settings, taken) | _sign_in(settings)
+
+
+def _passive(settings: ProvisioningSettings, taken: Mapping[int, Protocol]) -> dict[str, str]:
+    """Data connections need ports that no listener has."""
+    low, dash, high = settings.ftp_passive_ports.partition("-")
+    inside = [port for port in taken if dash and int(low) <= port <= int(high)]
+    if not inside:
+        return {}
+    sentence = f"Port {inside[0]} is taken by {taken[inside[0]].upper()}. Choose a range without it."
+    return {"ftp_passive_ports": sentence}
 
 
 def _sign_in(settings: ProvisioningSettings) -> dict[str, str]:

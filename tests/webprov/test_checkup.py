@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from tests.factories import make_device, make_tenant, small_config
+from tests.webprov.serving.authority import Authority
 from webprov.checkup import CheckState, check_up
 from webprov.hosts import Host
 from webprov.provisioning import provision_device
@@ -89,6 +90,31 @@ def test_an_admin_ui_open_to_the_network_is_a_warning(config, session, site):
     exposed = replace(site, config=replace(config, admin_bind=Host("0.0.0.0", free_port())))
 
     assert [state for _, state, _ in troubles(session, exposed)] == [CheckState.WARNING]
+
+
+def test_certificates_and_old_tls_are_told(config, session, site, tmp_path):
+    certificate, key = Authority(tmp_path / "ca").issue("pbx", "localhost", days=3)
+    key.chmod(0o600)
+    settings = replace(
+        site.settings, https_enabled=True, https_port=free_port(), server_address="localhost", tls_legacy=True
+    )
+    found = troubles(
+        session, replace(site, settings=settings, config=replace(config, tls_cert=certificate, tls_key=key))
+    )
+
+    assert [state for _, state, _ in found] == [CheckState.WARNING, CheckState.WARNING]
+    assert found[0][0].startswith("Certificate of HTTPS and FTPS: CN=pbx, 20")
+    assert "SHA-256 " in found[0][0]
+    assert found[0][2].startswith("It ends in 2 days.")
+    assert found[1][0] == "Old TLS for phones"
+
+
+def test_an_admin_ui_with_a_certificate_may_be_open_to_the_network(config, session, site, tmp_path):
+    certificate, key = Authority(tmp_path / "ca").issue("pbx")
+    key.chmod(0o600)
+    exposed = replace(config, admin_bind=Host("0.0.0.0", free_port()), admin_tls_cert=certificate, admin_tls_key=key)
+
+    assert troubles(session, replace(site, config=exposed)) == []
 
 
 def test_devices_that_are_not_current_are_counted(config, session, site):

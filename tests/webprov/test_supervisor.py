@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.service import Service, eventually, free_port, status
+from tests.webprov.serving.authority import Authority
 from tests.webprov.serving.fleet import Fleet, basic
 from tests.webprov.serving.tftpclient import Client, request
 from webprov.enums import Protocol
@@ -157,6 +158,30 @@ def is_free(port: int) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_the_admin_ui_speaks_https_where_it_has_a_certificate(service, tmp_path):
+    certificate, key = Authority(tmp_path / "ca").issue("admin", "localhost")
+    service.env |= {"WEBPROV_ADMIN_TLS_CERT": str(certificate), "WEBPROV_ADMIN_TLS_KEY": str(key)}
+    service.start("--only", "admin")
+
+    def page():
+        context = ssl.create_default_context(cafile=tmp_path / "ca" / "ca.crt")
+        connection = http.client.HTTPSConnection("localhost", service.admin, timeout=5, context=context)
+        try:
+            connection.request("GET", "/setup")
+            return connection.getresponse()
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    answer = eventually(page, 15)
+    cookies = answer.headers.get_all("Set-Cookie")
+    assert answer.status == 200
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert cookies
+    assert all(cookie.startswith("__Host-") and "; Secure" in cookie for cookie in cookies)
 
 
 def https_status(port: int) -> int | None:

@@ -4,23 +4,26 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, render_template, request
+from sqlalchemy.orm import Session
 
 from forms.settings import ProvisioningSettingsForm
 from views.access import current_actor, within
 from views.database import db_session
 from views.site import current_site
+from webprov.certificatereports import certificate_reports
 from webprov.changes.variables import VariableScope, list_variables
 from webprov.conflicts import seen_text
 from webprov.delivered import script_counts
 from webprov.effects import affected
-from webprov.enums import FileState, ProvisioningMode, TransportMethod
+from webprov.enums import FileState, Protocol, ProvisioningMode, TransportMethod
 from webprov.fetchlist import protocol_use
 from webprov.fleet import state_counts
 from webprov.redelivery import outbox
 from webprov.rights import Right
+from webprov.store.listeners import Listener, listener_of
 from webprov.store.models import Device, utc_now
 from webprov.store.rotation import devices_left, previous_logins
-from webprov.store.settings import SECRET_FIELDS, load_settings
+from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings, load_settings
 from webprov.viewpoints import look_through, viewpoints
 from webprov.whatif import what_if
 
@@ -48,6 +51,12 @@ def settings_page(form: ProvisioningSettingsForm, **values: Any) -> str:
     return render_template("settings/edit.html", **shown, **draft_values(form) | values)
 
 
+def listener_rows(session: Session, settings: ProvisioningSettings) -> list[tuple[Protocol, Listener]]:
+    """What became of each listener that is saved as switched on."""
+    wanted = [protocol for protocol in Protocol if settings.serves_phones and settings.enabled(protocol)]
+    return [(protocol, listener_of(session, protocol)) for protocol in wanted]
+
+
 def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
     """What the parts of the page show that follow the form while it is filled in."""
     session, site = db_session(), current_site()
@@ -72,4 +81,6 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
         "seen": seen,
         "told": what.told(*seen) if seen else {},
         "affected": affected(session, site, what) if form.changed else [],
+        "listeners": listener_rows(session, form.saved),
+        "certificates": certificate_reports(site.config, form.saved, utc_now()),
     }

@@ -46,10 +46,10 @@ def _welcome(instance: Instance) -> str:
     with instance.sessions() as session:
         settings, token = load_settings(session), new_setup_token(session)
     lines = [f"webprov {__version__} is running. Ctrl-C ends it.", ""]
-    admin = instance.config.admin_bind
-    lines += _row("Admin UI", f"http://{admin}/")
+    admin = f"{'https' if instance.config.admin_tls_cert else 'http'}://{instance.config.admin_bind}"
+    lines += _row("Admin UI", f"{admin}/")
     if token:
-        lines += _row("Set up", f"http://{admin}/setup") + _row("Set-up token", token)
+        lines += _row("Set up", f"{admin}/setup") + _row("Set-up token", token)
     lines += [*_row("Phones", _phones_url(settings)), ""]
     if token:
         lines.append("Next: open the set-up page, paste the token there and make the first administrator.")

@@ -48,6 +48,12 @@ class CertificateFacts:
     fingerprint: str
     self_signed: bool
 
+    @property
+    def summary(self) -> str:
+        """One line of all that matters."""
+        dates = f"{self.issued_at:%Y-%m-%d} to {self.expires_at:%Y-%m-%d}"
+        return f"{self.subject}, {dates}, SHA-256 {self.fingerprint}"
+
     def days_left(self, now: datetime) -> int:
         """Whole days until it ends; negative when it has ended."""
         return (self.expires_at - now) // timedelta(days=1)
