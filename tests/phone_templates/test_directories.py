@@ -12,12 +12,13 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from tests.phone_templates.fleet import HOSTILE, ROOT, SETTINGS, TENANT, library
+from tests.phone_templates.fleet import ROOT, SETTINGS, TENANT, library
 from tests.webprov.rendering.builders import make_model
 from webprov.phones.phonemodel import FileRule
 from webprov.rendering.directories import Directories, dialable, render_directories, shown_name
 from webprov.rendering.systemdata import SystemData
 from webprov.rendering.variables import directory_values
+from webprov.sampledevices import HOSTILE
 from webprov.store.contactrecords import NUMBER_FIELDS, Person
 
 TEMPLATES = ROOT / "phone_templates"
