@@ -46,8 +46,7 @@ def list_page(
         errors=errors or {},
         adds=edit == -1 or "add" in request.args,
         tenants_here=visible_tenants(),
-        **state_values(tenant),
-        **_list_values(tenant),
+        **{**state_values(tenant), **_list_values(tenant)},
     )
 
 
@@ -56,7 +55,7 @@ def _list_values(tenant: Tenant) -> dict[str, object]:
     found = list_contacts(db_session(), query)
     return {
         "owner": tenant,
-        "query": query,
+        "wanted": query,
         "found": found,
         "kept": kept(),
         "labels": LABELS,
