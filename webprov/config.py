@@ -23,6 +23,7 @@ class Config:
     phone_address: str
     http_processes: int
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    accel_redirect: str
     script_dirs: tuple[Path, ...]
     models_dir: Path
     templates_dir: Path
@@ -85,6 +86,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         phone_address=read.text("PHONE_ADDRESS", "0.0.0.0"),  # noqa: S104 - phones come from everywhere
         http_processes=read.number("HTTP_PROCESSES", min(os.cpu_count() or 1, 4)),
         trusted_proxies=read.networks("TRUSTED_PROXIES"),
+        accel_redirect=read.location("ACCEL_REDIRECT"),
         script_dirs=read.paths("SCRIPT_DIRS", f"/usr/local/bin:/usr/local/sbin:{instance / 'scripts'}"),
         models_dir=Path(read.text("MODELS_DIR", str(data_dir("models.d")))).absolute(),
         templates_dir=Path(read.text("TEMPLATES_DIR", str(data_dir("phone_templates")))).absolute(),
@@ -140,6 +142,12 @@ class _Reader:
         text = self.text(name, default)
         if not text.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
             raise ConfigError(f"WEBPROV_{name} has to begin with redis:// or sqlite:///, like redis://127.0.0.1/0.")
+        return text
+
+    def location(self, name: str) -> str:
+        text = self.text(name, "")
+        if text and not (text.startswith("/") and text.endswith("/")):
+            raise ConfigError(f"WEBPROV_{name} is “{text}”. Write a location of the proxy, like /_webprov_assets/.")
         return text
 
     def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -32,7 +32,8 @@ class FetchedFile(NamedTuple):
     """What an asker gets, or the reason why not (then all else is empty and the same for all).
 
     A file that provisioning made is whole in `content`; an asset is an open `file` of `size` bytes, to be sent in
-    pieces and closed by whoever called. Only assets may be sent in ranges.
+    pieces and closed by whoever called; `path` is where it lies below the provisioning directory. Only assets may be
+    sent in ranges.
     """
 
     reason: Reason
@@ -42,6 +43,7 @@ class FetchedFile(NamedTuple):
     content_type: str = ""
     size: int = 0
     file: BinaryIO | None = None
+    path: str = ""
 
     @property
     def found(self) -> bool:
@@ -78,6 +80,7 @@ class Fetching:
         self._index = FileIndex(instance.engine, self._watch)
         self._access = Access(self._index)
         self._root = str(instance.config.provisioning_dir) + "/"
+        self.accel_redirect = instance.config.accel_redirect
         self._assets = Assets(instance.config.provisioning_dir, self._index.is_segment)
         self._uploads = Uploads(instance)
         self._own_logins = OwnLogins(instance)
@@ -187,7 +190,7 @@ class Fetching:
             return self._sent_back(device, name, asker)
         path = self._assets.find(name.casefold())
         if path is not None:
-            return open_asset(self._root + path)
+            return open_asset(self._root + path)._replace(path=path)
         self._note_unknown(name, asker)
         return _NOT_THERE
 
