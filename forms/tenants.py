@@ -22,6 +22,7 @@ class TenantForm(FlaskForm):
     sip_proxy = StringField("SIP proxy", render_kw=_HOST)
     backup_sip_proxy = StringField("Backup SIP proxy", render_kw=_HOST)
     ntp_server = StringField("NTP server", render_kw=_HOST)
+    networks = StringField("Networks of its phones", render_kw=_HOST)
 
     def offer_zones(self, of_system: str) -> None:
         """Fill the list of zones; empty stands for that of the system."""

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webprov.audit import CHANGED, Differences, record_change
-from webprov.checks import check_host, check_override, check_slug, check_text
+from webprov.checks import check_host, check_networks, check_override, check_slug, check_text
 from webprov.delivery.assets import SyncKind
 from webprov.directories import remove_directory
 from webprov.errors import Conflict, InvalidInput, InvalidValue, NotFound
@@ -14,7 +14,7 @@ from webprov.nudges import nudge
 from webprov.phones.timezones import check_language, check_timezone
 from webprov.rights import Actor
 from webprov.site import Site
-from webprov.store.database import writing
+from webprov.store.database import bump, writing
 from webprov.store.models import Device, Tenant, TenantOverride, User
 from webprov.syncs import DUTIES, withdraw_contacts
 
@@ -28,6 +28,7 @@ _CHECKS: dict[str, Callable[[str], str]] = {
     "sip_proxy": check_host,
     "backup_sip_proxy": check_host,
     "ntp_server": check_host,
+    "networks": check_networks,
 }
 TENANT_FIELDS = tuple(_CHECKS)
 
@@ -72,6 +73,8 @@ def save_tenant(
         if differences:
             tenant.version += 1
             record_change(session, by, "change", "tenant", name, tenant_id=tenant.id, fields=differences)
+        if "networks" in differences:
+            bump(session, "files")  # the listeners look again who may have what
     return tenant
 
 

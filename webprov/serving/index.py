@@ -174,6 +174,7 @@ class FileIndex:
             count = _files_count(connection)
             devices = {row.id: _served_device(row) for row in connection.execute(_DEVICES)}
             rows = connection.execute(_FILES).all()
+            tenants = connection.execute(select(_tenant.c.name, _tenant.c.networks)).all()
         files = {_key(row): _served(row, devices.get(row.device_id)) for row in rows if _clean(row)}
         # a reader that sees the new count with the old map would be wrong; the other way round it asks the database
         self._count = -1
@@ -181,7 +182,7 @@ class FileIndex:
         self._devices = devices
         self._by_mac = {device.mac: device for device in devices.values()}
         self._segments = frozenset(row.segment.casefold() for row in rows if row.segment)
-        self._networks = {device.tenant: device.networks for device in devices.values()}
+        self._networks = {row.name: _networks(row.networks) for row in tenants}
         self._sharing = frozenset(device.tenant for device in devices.values() if not device.own_only)
         self._count = count
 

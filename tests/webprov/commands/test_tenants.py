@@ -10,6 +10,7 @@ def test_tenants_are_created_listed_and_deleted(webprov):
             "timezone": "Europe/Berlin",
             "language": "",
             "parkext": "700",
+            "networks": "",
             "devices": 0,
         }
     ]
@@ -34,3 +35,16 @@ def test_an_empty_list_is_a_remark_and_nothing_to_read(webprov):
 
     assert (result.stdout, result.exit_code) == ("", 0)
     assert "no tenants" in result.stderr
+
+
+def test_fields_of_a_tenant_are_set_with_the_forms_checks(webprov):
+    webprov("tenants", "create", "acme", "--networks", "10.20.0.0/16")
+
+    done = webprov("tenants", "set", "acme", "registrar=PBX.acme.example", "networks=10.1.2.3")
+    unknown = webprov.try_("tenants", "set", "acme", "color=red")
+    wrong = webprov.try_("tenants", "set", "acme", "networks=10.0.0/8")
+
+    assert "Tenant acme changed." in done
+    assert "10.1.2.3" in webprov("tenants", "list")
+    assert (unknown.exit_code, "no field color" in unknown.stderr) == (2, True)
+    assert (wrong.exit_code, "10.0.0/8" in wrong.stderr) == (1, True)
