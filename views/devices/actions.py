@@ -14,6 +14,7 @@ from views.jobs import started
 from views.site import current_site
 from webprov.audit import record_change
 from webprov.changes.devices import change_device, delete_devices
+from webprov.changes.owncredentials import let_start_over, renew_credentials
 from webprov.deviceinput import DeviceInput
 from webprov.errors import InvalidValue
 from webprov.mac import parse_mac
@@ -89,6 +90,29 @@ def set_enabled(mac: str) -> ResponseReturnValue:
     return redirect(url_for(".show", mac=device.mac))
 
 
+@bp.post("/<mac>/credentials")
+@requires(Right.EDIT_DEVICES)
+def renew(mac: str) -> ResponseReturnValue:
+    """New random download credentials; those before stay good until the phone has used the new ones."""
+    device = the_device(mac)
+    renew_credentials(db_session(), [device.mac], current_actor())
+    if device.enabled:
+        provision_and_tell(device.mac, "New credentials are made; the present ones work until the phone has used them.")
+    else:
+        flash("New credentials are made; the phone gets them once it is enabled.")
+    return redirect(url_for(".phone", mac=device.mac))
+
+
+@bp.post("/<mac>/start-over")
+@requires(Right.EDIT_DEVICES)
+def start_over(mac: str) -> ResponseReturnValue:
+    """Let the phone in with the shared credentials once more, after it was reset."""
+    device = the_device(mac)
+    let_start_over(db_session(), device.mac, current_actor())
+    flash("The shared credentials open its files until it signs in with its own.")
+    return redirect(url_for(".phone", mac=device.mac))
+
+
 @bp.get("/<mac>/delete")
 @requires(Right.EDIT_DEVICES)
 def ask_delete(mac: str) -> ResponseReturnValue:
@@ -108,6 +132,8 @@ def bulk() -> ResponseReturnValue:
         return started([device.id for device in devices], f"Provision {_devices(len(devices))}")
     elif action == "check-sync":
         _check_sync_all(devices)
+    elif action == "credentials":
+        return _renew_all(devices)
     elif action == "delete":
         return _delete(devices)
     else:
@@ -125,6 +151,16 @@ def _selected() -> list[Device]:
             continue
     query = select(Device).where(Device.mac.in_(macs)).options(selectinload(Device.tenant)).order_by(Device.label)
     return [device for device in db_session().scalars(query) if current_actor().may(Right.PROVISION, device.tenant_id)]
+
+
+def _renew_all(devices: list[Device]) -> ResponseReturnValue:
+    """New credentials for each, and files with them."""
+    if not current_actor().may(Right.EDIT_DEVICES):
+        abort(403)
+    ids = [device.id for device in devices]
+    renew_credentials(db_session(), [device.mac for device in devices], current_actor())
+    flash(f"New credentials for {_devices(len(ids))}; the present ones work until the phones have used the new ones.")
+    return started(ids, f"Provision {_devices(len(ids))} with new credentials")
 
 
 def _delete(devices: list[Device]) -> ResponseReturnValue:

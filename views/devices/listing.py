@@ -58,6 +58,7 @@ def index() -> ResponseReturnValue:
         "days_since": _days_since,
         "urls": _row_urls(),
         "is_partial": wants_partial(),
+        "own_credentials": current_site().settings.device_credentials,
     }
     if not wants_partial():
         return render_template("devices/index.html", models=models_in_use(), tenants_here=visible_tenants(), **values)

@@ -11,6 +11,7 @@ from views.access import current_actor, within
 from views.database import db_session
 from views.site import current_site
 from webprov.certificatereports import certificate_reports
+from webprov.changes.owncredentials import devices_waiting
 from webprov.changes.variables import VariableScope, list_variables
 from webprov.conflicts import seen_text
 from webprov.delivered import script_counts
@@ -74,6 +75,7 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
         "directory": site.config.provisioning_dir,
         "script_dirs": site.config.script_dirs,
         "previous": [(login, devices_left(session, login)) for login in previous_logins(session)],
+        "waiting_devices": devices_waiting(session),
         "offered": offered,
         "find": find,
         "chosen": chosen,

@@ -2,11 +2,13 @@ import socket
 import threading
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests.pages import error_at, post, token
+from webprov.changes.settings import save_settings
+from webprov.rights import CONSOLE
 from webprov.store.jobrecords import JobRecord
-from webprov.store.models import ChangeRecord, Device
+from webprov.store.models import ChangeRecord, Device, utc_now
 
 MINE, FOREIGN = "805EC0000001", "805EC0000002"
 
@@ -137,3 +139,57 @@ def test_check_sync_wants_an_address(support, devices):
     assert error_at(answer, "address")
     assert "<phone>" not in answer.text
     assert post(support, f"/devices/{MINE}/check-sync").status_code == 422
+
+
+@pytest.fixture
+def own_credentials(session):
+    """The setting is on, and both devices have signed in with theirs."""
+    save_settings(session, {"device_credentials": "on"}, CONSOLE)
+    session.execute(update(Device).values(prov_user="phone", prov_password="theirs-before", own_login_at=utc_now()))
+    session.commit()
+
+
+def device_of(session, mac: str) -> Device:
+    session.rollback()
+    return session.scalar(select(Device).where(Device.mac == mac))
+
+
+def test_ph09_renewing_makes_a_new_password_and_keeps_the_present_one_for_a_while(
+    admin, devices, session, own_credentials, config
+):
+    assert "Renew credentials" in admin.get(f"/devices/{MINE}/phone").text
+
+    answer = post(admin, f"/devices/{MINE}/credentials")
+
+    device = device_of(session, MINE)
+    assert (device.previous_user, device.previous_password) == ("phone", "theirs-before")
+    assert device.prov_password not in ("", "theirs-before")
+    assert device.prov_password in (config.provisioning_dir / "805ec0000001.cfg").read_text()
+    page = admin.get(answer.headers["Location"]).text
+    assert "has not used its new credentials yet" in page
+    assert device.prov_password not in page
+
+
+def test_a_reset_phone_starts_over_with_the_shared_credentials(admin, devices, session, own_credentials):
+    answer = post(admin, f"/devices/{MINE}/start-over")
+
+    assert device_of(session, MINE).own_login_at is None
+    assert "the shared ones open its files until it has" in admin.get(answer.headers["Location"]).text
+
+
+def test_support_renews_nothing_and_nobody_a_foreign_device(support, keeper, devices, session, own_credentials):
+    for path in ("credentials", "start-over"):
+        assert post(support, f"/devices/{MINE}/{path}").status_code == 403
+        assert post(keeper, f"/devices/{FOREIGN}/{path}").status_code == 404
+    assert bulk(support, "credentials", MINE).status_code == 403
+
+    assert device_of(session, MINE).prov_password == device_of(session, FOREIGN).prov_password == "theirs-before"
+
+
+def test_credentials_of_selected_devices_are_renewed_by_a_job(admin, devices, session, own_credentials):
+    assert "New credentials" in admin.get("/devices/").text
+
+    bulk(admin, "credentials", MINE, FOREIGN)
+
+    assert all(device_of(session, mac).prov_password != "theirs-before" for mac in (MINE, FOREIGN))
+    assert session.scalar(select(func.count()).select_from(JobRecord)) == 1
