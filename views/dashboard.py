@@ -16,6 +16,7 @@ from views.jobs import running_job
 from views.navigation import count_of, link_to
 from views.site import current_site
 from views.unknown import discovery, kinds_waiting
+from webprov.alarms import MACS_AN_HOUR, guessed_macs
 from webprov.certificatereports import certificate_reports
 from webprov.devicelist import NOT_SEEN_DAYS, DeviceQuery, PhoneState, list_devices
 from webprov.enums import FileState, Protocol
@@ -111,6 +112,7 @@ def _advice(counts: dict[FileState | PhoneState, int]) -> Iterator[Advice]:
         yield Advice("failed", text, "Show", _state_url(FileState.MODEL_MISSING))
     if current_user.may(Right.SEE_SYSTEM):
         yield from _listening()
+        yield from _guessing(guessed_macs(db_session()))
         yield from _waiting(outbox(db_session(), current_site()))
     stale = counts.get(FileState.STALE, 0)
     if stale:
@@ -137,6 +139,13 @@ def _listening() -> Iterator[Advice]:
         if report.trouble:
             kind = "failed" if report.bites else "stale"
             yield Advice(kind, f"{report.title}: {report.trouble}", "Show", link)
+
+
+def _guessing(count: int) -> Iterator[Advice]:
+    """Somebody goes through addresses from many places, slowly enough at each (security PH-02)."""
+    if count > MACS_AN_HOUR:
+        text = f"{count:,} MAC addresses that are no devices were asked for within an hour: somebody is guessing."
+        yield Advice("failed", text, "Limit networks", link_to("settings.edit"))
 
 
 def _waiting(box: Outbox) -> Iterator[Advice]:

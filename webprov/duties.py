@@ -1,5 +1,6 @@
 """What the worker does: the list of its duties."""
 
+from webprov.alarms import alarms_duty
 from webprov.changes.owncredentials import own_credentials_duty
 from webprov.changes.rotation import rotation_duty
 from webprov.delivery.assets import SyncKind
@@ -21,6 +22,7 @@ def run_worker(instance: Instance) -> None:
         pushes_duty(instance),
         rotation_duty(instance),
         own_credentials_duty(instance),
+        alarms_duty(instance),
         fetches_duty(instance),
         directories_duty(instance),
         *(sync_duty(instance, kind) for kind in SyncKind),

@@ -41,6 +41,7 @@ WORDS: dict[str, Words] = {
     Reason.UPLOADS_OFF: Words(Answer.REFUSED, "uploads are switched off"),
     Reason.TOO_LARGE: Words(Answer.REFUSED, "what it sent is too large"),
     Reason.TOO_MANY: Words(Answer.REFUSED, "it sent too many files"),
+    Reason.NOT_KEPT: Words(Answer.REFUSED, "what it sent could not be stored"),
     Reason.LOCKED_OUT: Words(Answer.REFUSED, "locked out after wrong guesses"),
     Reason.METHOD: Words(Answer.REFUSED, "only reading is allowed"),
 }

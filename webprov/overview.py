@@ -11,7 +11,16 @@ from webprov.serving.askers import Reason
 from webprov.store.models import Device, FetchRecord
 
 HOURS = 24
-REFUSALS = (Reason.NETWORK, Reason.WRONG_CREDENTIALS, Reason.LOCKED_OUT)
+REFUSALS = (
+    Reason.NETWORK,
+    Reason.TENANT_NETWORK,
+    Reason.WRONG_CREDENTIALS,
+    Reason.NO_CERTIFICATE,
+    Reason.FOREIGN_CERTIFICATE,
+    Reason.LOCKED_OUT,
+    Reason.NOT_OWN,
+    Reason.OWN_NEEDED,
+)
 """What counts as refused: a first request without credentials, or for a file that is optional, is everyday life."""
 
 

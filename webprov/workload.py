@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from webprov.alarms import guessed_macs
 from webprov.directories import dirty_tenants
 from webprov.enums import FileState
 from webprov.fleet import state_counts
@@ -29,4 +30,5 @@ def workload(session: Session, site: Site) -> dict[str, int]:
         "jobs": jobs_under_way(session) + runs_under_way(session),
         "dirty_tenants": len(dirty_tenants(session, site)),
         "lockouts": len(lockouts(session)),
+        "guessed_macs": guessed_macs(session),
     }

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from tests.factories import make_device, make_stranger, make_tenant, small_config
 from webprov.changes.settings import save_settings
@@ -9,6 +9,7 @@ from webprov.enums import Role
 from webprov.provisioning import provision_devices
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
+from webprov.store.fetchrecords import UnknownPhone
 from webprov.store.models import Device, Tenant, utc_now
 from webprov.store.settings import load_settings
 
@@ -111,3 +112,12 @@ def test_files_that_wait_for_the_dms_are_told_to_administrators(admin, sign_in, 
 
     assert re.search(r"6 files wait for the file transport, the oldest since .*? UTC. The storage asks to slow d", page)
     assert "wait for the file transport" not in keeper.get("/").text
+
+
+def test_ph02_guessing_from_many_places_stands_first(admin, fleet, session):
+    now = utc_now()
+    seen = {"first_seen_at": now, "last_seen_at": now, "count": 1, "protocol": "http"}
+    session.execute(insert(UnknownPhone), [{"mac": f"805EC1{number:06X}", **seen} for number in range(1_001)])
+    session.commit()
+
+    assert "1,001 MAC addresses that are no devices were asked for within an hour" in admin.get("/").text
