@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from webprov.checks import check_on_off, check_override, check_text, check_variable_name
+from webprov.checks import check_on_off, check_override, check_phone_password, check_text, check_variable_name
 from webprov.enums import KeyType
 from webprov.errors import InvalidInput, InvalidValue
 from webprov.mac import parse_mac
@@ -71,7 +71,7 @@ _CHECKS: dict[str, Callable[[str], str | bool]] = {
     "enabled": check_on_off,
     "admin_password": check_text,
     "prov_user": check_text,
-    "prov_password": check_text,
+    "prov_password": check_phone_password,
 }
 
 
