@@ -14,7 +14,7 @@ from tests.webprov.serving.fleet import MAC, basic
 from webprov.serving.credentials import Nonces
 from webprov.serving.http import parse_range
 from webprov.store.database import bump, writing
-from webprov.store.models import Device, RenderedFileRecord
+from webprov.store.models import Device, RenderedFileRecord, utc_now
 from webprov.store.secrets import keyring
 
 FILE = f"/provisioning/{MAC.lower()}.cfg"
@@ -359,3 +359,71 @@ def test_any_range_header_stays_within_the_file(header, size):
     part = parse_range(header, size)
 
     assert part is None or (part.start >= 0 and part.stop <= size and part.step == 1)
+
+
+# fmt: off
+SENSITIVE = [
+    ".env", ".git/HEAD", ".git/config", ".htaccess", ".htpasswd", ".svn/entries", ".DS_Store", "secret.key",
+    "webprov.cfg", "webprov.sqlite3", "webprov.sqlite3-wal", "queue.sqlite3", "models.d", "models.d/yealink.ini",
+    "user_provisioning", "user_provisioning/models.txt", "instance", "instance/secret.key", "uploads",
+    "uploads/805EC0123456", "tls", "tls/phones.key", "scripts", "phone_templates", "backup.zip", "index.html",
+    "index.php", "robots.txt", "favicon.ico", "healthz", "metrics", "login", "setup", "settings", "devices", "admin",
+    "server-status", "wp-login.php", "CONTACTS", "CONTACTS/", "CONTACTS/acme", "CONTACTS/acme/", "Config", "Config/",
+    "FIRMWARE-x", "FIRMWARE-x/", ".", "..", "./", "%2e",
+]
+# fmt: on
+
+
+def test_ph16_sensitive_names_and_folders_are_not_there(phones):
+    phones.fleet.add_phone()
+    phones.fleet.add_asset("Config/logo.png")
+    phones.fleet.add_file("CONTACTS/acme/yealink.xml", owner="CONTACTS/acme")
+    names = [*SENSITIVE, *(f"{MAC}.cfg{tail}" for tail in (".bak", ".tmp", "~", ".swp", ".orig", ".old", "/"))]
+
+    answers = {phones.ask(f"/provisioning/{name}").constant for name in names}
+
+    assert len(answers) == 1
+    assert answers.pop()[0] == 404
+
+
+def test_ph17_pages_of_the_admin_ui_are_not_on_this_port(phones):
+    paths = ["/", "/login", "/setup", "/settings/", "/devices/", "/healthz", "/metrics", "/static/theme.css", "/x"]
+
+    answers = {phones.ask(path, login=login).constant for path in paths for login in ("right", None)}
+
+    assert len(answers) == 1
+    assert answers.pop()[0] == 404
+
+
+def test_ph03_refusals_look_the_same_in_every_byte(phones):
+    """Whatever differs in them would be an oracle: 200 samples of each class."""
+    fleet = phones.fleet
+    fleet.add_phone(own_login_at=utc_now())
+    fleet.change(device_credentials=True)
+    disabled = fleet.add_device("805EC0000001", enabled=False)
+    fleet.add_file("805ec0000001.cfg", device_id=disabled)
+    far = fleet.add_device("805EC0000002", tenant="far", shared_names="")
+    fleet.add_file("805ec0000002.cfg", device_id=far)
+    fleet.change_tenant("far", networks="10.0.0.0/8")
+    time.sleep(0.01)
+    classes = {
+        "of its own": FILE,
+        "disabled": "/provisioning/805ec0000001.cfg",
+        "elsewhere": "/provisioning/805ec0000002.cfg",
+        "optional": f"/provisioning/{MAC}.boot",
+        "no name": "/provisioning/nothing",
+    }
+
+    answers = {phones.ask(path).constant for _ in range(40) for path in classes.values()}
+
+    assert len(answers) == 1
+    assert answers.pop()[0] == 404
+
+
+def test_ph07_empty_and_well_known_credentials_open_nothing(phones):
+    phones.fleet.add_phone(prov_user="", prov_password="")
+    phones.fleet.change(device_credentials=True, http_password="")
+    time.sleep(0.01)
+    pairs = [("", ""), (phones.fleet.settings.http_user, ""), ("PlcmSpIp", "PlcmSpIp"), ("admin", "admin"), ("", "x")]
+
+    assert {phones.ask(FILE, login=basic(*pair)).status for pair in pairs} == {401}

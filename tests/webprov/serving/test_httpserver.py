@@ -2,12 +2,13 @@ import http.client
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from tests.webprov.serving.conftest import stop
-from tests.webprov.serving.fleet import MAC
+from tests.webprov.serving.fleet import MAC, wait_for
 from webprov.serving import httpserver
 
 FILE = f"/provisioning/{MAC.lower()}.cfg"
@@ -117,3 +118,54 @@ def test_rl02_long_bodies_are_taken_below_their_path_alone(sink, path, size, sta
     assert connection.getresponse().status == status
     assert got == ([size] if status == 200 else [])
     connection.close()
+
+
+def test_r11_slow_readers_are_cut_and_hold_nobody_up(phones, monkeypatch):
+    monkeypatch.setattr(httpserver, "READ_SECONDS", 0.5)
+    phones.fleet.add_phone()
+    phones.fleet.add_asset("FIRMWARE-x/big.rom", b"\0" * 20_000_000)
+    path = "/provisioning/FIRMWARE-x/big.rom"
+    wait_for(lambda: phones.ask(path, method="HEAD").status == 200)
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {phones.basic}\r\n\r\n".encode()
+    slow = [connect(phones) for _ in range(40)]
+    for connection in slow:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(head * 3)
+
+    assert phones.ask(FILE).status == 200
+    assert phones.ask(path).status == 200
+    wait_for(lambda: not any(channel.total_outbufs_len for channel in channels(phones)), 40)
+
+    for connection in slow:
+        connection.close()
+
+
+def channels(phones):
+    return [channel for server in phones.servers for channel in list(server.active_channels.values())]
+
+
+def test_r11_a_reader_that_keeps_up_is_never_cut(phones, monkeypatch):
+    monkeypatch.setattr(httpserver, "READ_SECONDS", 0.2)
+    phones.fleet.add_asset("FIRMWARE-x/big.rom", b"\0" * 8_000_000)
+    path = "/provisioning/FIRMWARE-x/big.rom"
+    wait_for(lambda: phones.ask(path, method="HEAD").status == 200)
+
+    with connect(phones) as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        reader.sendall(f"GET {path} HTTP/1.0\r\nAuthorization: {phones.basic}\r\n\r\n".encode())
+        received = 0
+        while part := reader.recv(200_000):
+            received += len(part)
+            time.sleep(0.02)
+
+    assert received > 8_000_000
+
+
+def test_r11_slow_bodies_are_cut(phones, monkeypatch):
+    limits = replace(httpserver.PHONE_LIMITS, body_seconds=0.3)
+    for server in phones.servers:
+        monkeypatch.setattr(server, "limits", limits)
+    with connect(phones) as slow:
+        slow.sendall(b"PUT /provisioning/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
+        with suppress(ConnectionResetError):
+            assert slow.recv(100) == b""
