@@ -1,6 +1,6 @@
 """The pages about devices, one module per concern, on one blueprint."""
 
-from views.devices import actions, editing, listing, preview, simulating, tables, tabs, variables
+from views.devices import actions, editing, listing, preview, simulating, tables, tabs, uploads, variables
 from views.devices.blueprint import bp
 from views.devices.variables import variables_bp
 
@@ -13,6 +13,7 @@ __all__ = [
     "simulating",
     "tables",
     "tabs",
+    "uploads",
     "variables",
     "variables_bp",
 ]

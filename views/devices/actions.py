@@ -26,7 +26,7 @@ from webprov.store.models import Device
 
 MOST_SELECTED = 200
 _BACK = {"lines": "show", "phone": "phone", "variables": "variables", "preview": "preview", "fetches": "fetches",
-         "changes": "changes"}  # fmt: skip
+         "uploads": "uploads", "changes": "changes"}  # fmt: skip
 
 
 @bp.post("/<mac>/provision")

@@ -18,6 +18,7 @@ from webprov.phones.phonemodel import PhoneModel
 from webprov.provisioning import ProvisionResult, provision_device
 from webprov.rights import Right
 from webprov.store.models import Device
+from webprov.uploads import count_uploads
 
 bp = Blueprint("devices", __name__, url_prefix="/devices")
 
@@ -44,6 +45,8 @@ def device_page(template: str, device: Device, tab: str, **values: Any) -> str:
         "file_count": len(device.files) + len(model.shared if model else ()),
         "last_fetches": list_fetches(session, FetchQuery(device_id=device.id), limit=_LAST_FETCHES).rows,
         "words_for": words_for,
+        "upload_count": count_uploads(session, device),
+        "uploads_enabled": site.settings.uploads_enabled,
         "seen": phone_seen(device, model),
         "may_edit": current_actor().may(Right.EDIT_DEVICES, device.tenant_id),
         "may_reveal": current_actor().may(Right.REVEAL_SECRETS),
