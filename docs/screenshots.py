@@ -54,6 +54,9 @@ def _take(base: str, password: str, mac: str) -> None:
         "device-light": (f"/devices/{mac}/", "light", WIDE),
         "files-light": (f"/devices/{mac}/preview", "light", WIDE),
         "settings-light": ("/settings/", "light", WIDE),
+        "fetches-light": ("/fetches/", "light", WIDE),
+        "unknown-light": ("/unknown/", "light", WIDE),
+        "firmware-light": ("/firmware/", "light", WIDE),
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))

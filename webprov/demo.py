@@ -1,28 +1,26 @@
-"""An instance to look at: two tenants, sixty phones with keys, and three days of fetches (`make demo`).
+"""An instance to look at: two tenants, sixty phones with keys, three days of fetches, firmware (`make demo`).
 
 Everything goes in as people put it in; only the fetches are made up. The same each time, but for the passwords.
 """
 
 import random
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webprov.changes.tenants import create_tenant
 from webprov.changes.variables import VariableScope, set_variables
 from webprov.csvtable import write_csv
+from webprov.demofetches import add_fetches
+from webprov.demofiles import add_files, name_firmware
 from webprov.deviceimport import import_devices
 from webprov.enums import Role
 from webprov.people import create_user, find_user
 from webprov.provisioning import provision_devices
 from webprov.rights import CONSOLE
-from webprov.serving.askers import Reason
 from webprov.site import SiteLoader
-from webprov.store.database import writing
-from webprov.store.models import Device, FetchRecord, utc_now
+from webprov.store.models import Device
 from webprov.store.secrets import random_password
 
 NAME = "demo"
@@ -32,16 +30,17 @@ _TENANTS = {
     "orchard": {"label": "Orchard Clinic", "timezone": "America/Chicago", "language": "en-US", "parkext": "800"},
 }
 _MODELS = {  # key: (first half of its MACs, user agent)
-    "yealink-t54w": ("805EC0", "Yealink SIP-T54W 96.86.0.45"),
-    "yealink-t46u": ("249AD8", "Yealink SIP-T46U 108.86.0.20"),
-    "yealink-t31g": ("805E0C", "Yealink SIP-T31G 124.86.0.40"),
-    "polycom-vvx450": ("64167F", "FileTransport PolycomVVX-VVX_450-UA/6.4.3.1234"),
-    "polycom-vvx350": ("482567", "FileTransport PolycomVVX-VVX_350-UA/6.4.3.1234"),
-    "grandstream-grp2614": ("C074AD", "Grandstream Model HW GRP2614 SW 1.0.9.26"),
-    "grandstream-gxp2170": ("000B82", "Grandstream Model HW GXP2170 SW 1.0.11.79"),
+    "yealink-t54w": ("805EC0", "Yealink SIP-T54W 96.86.0.45 {mac}"),
+    "yealink-t46u": ("249AD8", "Yealink SIP-T46U 108.86.0.20 {mac}"),
+    "yealink-t31g": ("805E0C", "Yealink SIP-T31G 124.86.0.40 {mac}"),
+    "polycom-vvx450": ("64167F", "FileTransport PolycomVVX-VVX_450-UA/6.4.3.1234 Type/Application"),
+    "polycom-vvx350": ("482567", "FileTransport PolycomVVX-VVX_350-UA/6.4.3.1234 Type/Application"),
+    "grandstream-grp2614": ("C074AD", "Grandstream Model HW GRP2614 SW 1.0.9.26 DevId {mac}"),
+    "grandstream-gxp2170": ("000B82", "Grandstream Model HW GXP2170 SW 1.0.11.79 DevId {mac}"),
 }
 _FIRST = ("Amina", "Bjarne", "Carla", "Dov", "Eilidh", "Farid", "Greta", "Hanne", "Ilse", "Jarek", "Kaya", "Lorenzo")
 _LAST = ("Abara", "Brandt", "Castellano", "Dvořák", "Eriksson", "Fontaine", "Grünwald", "Hayashi", "Ibsen", "Jónsson")
+_MOVED = "Moved upstairs"
 _PLACES = ("Reception", "Dispatch", "Workshop", "Meeting room", "Warehouse", "Front desk", "Laboratory", "Canteen")
 
 
@@ -49,14 +48,18 @@ def fill_demo(session: Session, loader: SiteLoader) -> str | None:
     """Fill an empty instance; the password of its administrator `demo`, or None where it was filled before."""
     if find_user(session, NAME):
         return None
+    name_firmware(loader)
     for name, fields in _TENANTS.items():
         create_tenant(session, name, fields, CONSOLE)
     set_variables(session, VariableScope(), {"SYSLOG_SERVER": "logs.example.net", "POLL_SECONDS": "3600"}, CONSOLE)
     chance = random.Random(7)  # noqa: S311 - nothing secret comes from it
     import_devices(session, loader.load(session), _csv(_fleet(chance)), CONSOLE)
     provision_devices(session, loader.load(session), list(session.scalars(select(Device.id))))
-    _add_fetches(session, chance)
+    add_fetches(session, loader.config, chance, {key: agent for key, (_, agent) in _MODELS.items()})
     import_devices(session, loader.load(session), _csv(_corrections(session)), CONSOLE)
+    moved = session.scalars(select(Device.id).where(Device.label == _MOVED, Device.enabled).order_by(Device.id)).all()
+    provision_devices(session, loader.load(session), moved[::2])
+    add_files(session, loader)
     password = random_password()
     create_user(session, CONSOLE, name=NAME, password=password, role=Role.ADMINISTRATOR)
     return password
@@ -101,44 +104,6 @@ def _corrections(session: Session) -> Iterator[dict[str, str]]:
     """Some labels change after provisioning, and two phones are switched off."""
     macs = session.scalars(select(Device.mac).order_by(Device.id)).all()
     for mac in macs[5::12]:
-        yield {"mac": mac, "label": "Moved upstairs", "enabled": "on"}
+        yield {"mac": mac, "label": _MOVED, "enabled": "on"}
     for mac in macs[7::30]:
         yield {"mac": mac, "label": "In the cupboard", "enabled": "off"}
-
-
-def _add_fetches(session: Session, chance: random.Random) -> None:
-    """Most phones have fetched their files in the last three days."""
-    now = utc_now()
-    devices = session.scalars(select(Device).order_by(Device.id)).all()
-    with writing(session):
-        for number, device in enumerate(devices):
-            if number % 9 == 8:
-                continue
-            at = now - timedelta(minutes=chance.randrange(3, 4320))
-            agent = f"{_MODELS[device.model][1]} {device.mac.lower()}"
-            rows = [
-                _fetch(
-                    device, file.path, at + timedelta(seconds=place), agent, file.size, f"10.20.{number % 4}.{number}"
-                )
-                for place, file in enumerate(device.files)
-            ]
-            session.execute(insert(FetchRecord), rows)
-            device.last_fetch_at, device.last_fetch_protocol = rows[-1]["at"], "http"
-            device.last_fetch_address, device.user_agent = rows[-1]["address"], agent
-            device.fetched_revision = device.revision
-
-
-def _fetch(device: Device, path: str, at: datetime, agent: str, size: int, address: str) -> dict[str, Any]:
-    return {
-        "at": at,
-        "protocol": "http",
-        "address": address,
-        "user_agent": agent,
-        "path": path,
-        "mac": device.mac,
-        "device_id": device.id,
-        "status": 200,
-        "reason": Reason.DELIVERED,
-        "size": size,
-        "revision": device.revision,
-    }
