@@ -12,11 +12,13 @@ from views.access import current_actor, requires
 from views.confirming import confirming_user
 from views.database import db_session
 from views.devices.blueprint import bp, device_page, the_device
+from views.devices.sources import source_links
 from views.site import current_site
 from webprov.audit import record_change
 from webprov.delivered import delivery_of
 from webprov.followups import command_runs
 from webprov.previews import DiffKind, DiffRow, Preview, preview_device
+from webprov.provenance import trace_file
 from webprov.rights import Right
 from webprov.store.database import writing
 from webprov.store.devicedata import read_device
@@ -77,6 +79,8 @@ def _page(device: Device, form: ConfirmedForm, *, revealed: bool = False) -> str
     view = request.args.get("view", "now")
     view = view if view in VIEWS else "now"
     rows = chosen.difference if chosen else []
+    data = read_device(db_session(), device.mac)
+    traced = trace_file(current_site(), data, chosen.path) if data and chosen and view == "now" else None
     return device_page(
         "devices/preview.html",
         device,
@@ -89,6 +93,9 @@ def _page(device: Device, form: ConfirmedForm, *, revealed: bool = False) -> str
         delivery=delivery_of(db_session(), current_site(), device),
         commands=command_runs(db_session(), device.id),
         rows=_with_gaps(rows, chosen),
+        traced=traced,
+        number=request.args.get("line", 0, type=int),
+        source_links=source_links(device),
         added=sum(row.kind is DiffKind.ADDED for row in rows),
         removed=sum(row.kind is DiffKind.REMOVED for row in rows),
         form=form,

@@ -14,7 +14,7 @@ from mako.exceptions import MakoException
 from mako.template import Template
 
 from webprov.errors import TemplateError
-from webprov.phones.phonemodel import Refusal
+from webprov.phones.phonemodel import Refusal, Scope
 from webprov.rendering.gate import TemplateFacts, check_template, is_template_name
 from webprov.rendering.kinds import Refused
 from webprov.rendering.mako_lexer import CompilingLexer
@@ -22,6 +22,7 @@ from webprov.rendering.work import MAX_LEVELS, MAX_LOOP_DEPTH, MAX_WORK, Referen
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MAX_BYTES = 512 * 1024
+_MISSING = "there is no such template; check the spelling or put the file into place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +158,19 @@ class TemplateLibrary:
             found = self._names[text] = LoadedTemplate(text, facts, _compile(text[:80], text), "")
         return found
 
+    def scope(self, name: str, tenant: str) -> Scope:
+        """Whose file of that name counts for the tenant; raises TemplateError where there is none."""
+        for path, root in self._candidates(name, tenant):
+            if self._at(name, path, root) is not None:
+                return {self.shipped: Scope.SHIPPED, self.user: Scope.GLOBAL}.get(root, Scope.TENANT)
+        raise TemplateError(name, 0, _MISSING)
+
     def _entry(self, name: str, tenant: str) -> _Entry:
         for path, root in self._candidates(name, tenant):
             found = self._at(name, path, root)
             if found is not None:
                 return found
-        raise TemplateError(name, 0, "there is no such template; check the spelling or put the file into place")
+        raise TemplateError(name, 0, _MISSING)
 
     def _at(self, name: str, path: str, root: Path) -> _Entry | None:
         """What lies at `path`; None where nothing does."""

@@ -1,6 +1,7 @@
 // What pages do in the browser beyond htmx. Everything hangs on data- attributes and works on swapped content too:
 //   data-copy=TEXT, data-eye=ID, data-generate=ID, data-dialog=ID (opens), data-close (closes its dialog),
-//   data-focus (takes the focus when it appears), form[data-guard] (asks before it is left with changes; data-guard=changed: it comes with some).
+//   data-focus (takes the focus when it appears), form[data-guard] (asks before it is left with changes; data-guard=changed: it comes with some),
+//   table[data-why] (the row whose number was chosen last is marked).
 (function () {
   "use strict";
   const on = (name, act) => document.addEventListener(name, act);
@@ -178,4 +179,11 @@
     if (byId("keys-on")) byId("keys-on").checked = localStorage.getItem(KEYS) !== "off";
   });
   window.webprov = { announce, toast };
+
+  on("click", function (event) {
+    const row = event.target.closest("[data-why] a")?.closest("tr");
+    if (!row) return;
+    row.parentElement.querySelectorAll(".wp-chosen").forEach((other) => other.classList.remove("wp-chosen"));
+    row.classList.add("wp-chosen");
+  });
 })();

@@ -1,4 +1,5 @@
 import html
+import re
 
 import pytest
 from sqlalchemy import select
@@ -8,9 +9,10 @@ from tests.pages import PASSWORD, error_at, post
 from webprov.changes.devices import change_device
 from webprov.changes.settings import save_settings
 from webprov.deviceinput import parse_device
+from webprov.enums import Role
 from webprov.provisioning import provision_device
 from webprov.rights import CONSOLE
-from webprov.store.models import ChangeRecord
+from webprov.store.models import ChangeRecord, Tenant
 
 MINE, FOREIGN = "805EC0000001", "805EC0000002"
 SECRET = "R=#*2cN-D39A"
@@ -148,3 +150,51 @@ def test_files_show_how_the_script_ended(admin, session, config, devices):
     assert "Script ended with 3" in after
     assert "&lt;b&gt;no room&lt;/b&gt;" in after
     assert "push.sh ended with exit code 3." in after
+
+
+def origins(page):
+    cells = re.findall(r'<td class="wp-origin[^"]*">(.*?)</td><td class="wp-text">(.*?)</td>', page)
+    return {re.sub(r"<.*?>", "", html.unescape(text)).partition(" =")[0]: word for word, text in cells}
+
+
+def why(page):
+    panel = page.partition('id="why"')[2].partition(">")[2].partition("</aside>")[0]
+    return " ".join(re.sub(r"<.*?>", " ", html.unescape(panel)).split())
+
+
+def test_each_line_says_whose_value_stands_in_it(support, provisioned):
+    words = origins(support.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg").text)
+
+    assert words["server"] == "Settings"
+    assert words["label"] == "Device"
+    assert words["account.1.user"] == "Line 1"
+    assert words["key.2"] == "Key 2"
+
+
+def test_a_chosen_line_tells_its_template_its_variables_and_where_to_change_them(admin, provisioned):
+    page = admin.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg&line=5").text
+
+    assert "account.1.user" in page.partition('class="wp-chosen"')[2][:400]
+    assert why(page).startswith("Why line 5 is here Template test/line.cfg , line 2 Text there account.${LINE}.user")
+    assert "USERID line 1" in why(page)
+    assert f"/devices/{MINE}/#lines-heading" in page
+    assert "/templates/test/line.cfg/" in page
+
+
+def test_a_chosen_line_hides_secrets_and_pages_of_others(sign_in, session, provisioned):
+    acme = session.scalar(select(Tenant.id).where(Tenant.name == "acme"))
+    tenant_admin = sign_in(Role.TENANT_ADMINISTRATOR, acme, name="Pál")
+
+    page = tenant_admin.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg&line=6").text
+
+    assert "PASSWORD line 1" in why(page)
+    assert SECRET not in html.unescape(page)
+    assert "/templates/" not in page.partition('id="why"')[2].partition("</aside>")[0]
+
+
+def test_lines_of_shared_files_are_explained_and_impossible_ones_harmless(support, provisioned):
+    shared = support.get(f"/devices/{MINE}/preview?file=common.cfg&line=1").text
+    beyond = support.get(f"/devices/{MINE}/preview?file=common.cfg&line=99999")
+
+    assert "NTP_SERVER" in why(shared)
+    assert beyond.status_code == 200
