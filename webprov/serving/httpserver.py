@@ -78,6 +78,8 @@ def admin_limits(upload_limit_bytes: int) -> Limits:
 class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     """A request being received; only those that send something may be large."""
 
+    command = ""  # until the first line has been read
+
     @property
     def expected_bytes(self) -> int:
         """How long its body says it will be; in chunks, how long it is so far."""

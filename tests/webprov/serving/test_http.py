@@ -286,7 +286,12 @@ def hostile_names():
 def test_hostile_names_never_leak_a_file(phones):
     fleet = phones.fleet
     device_id = fleet.add_phone()
-    for name in ("webprov.cfg", "user_provisioning/models.txt", "provisioning-old/a.cfg", "provisioning/unlisted.cfg"):
+    for name in (
+        "webprov.cfg",
+        "user_provisioning/models.txt",
+        "provisioning-old/a.cfg",
+        "provisioning/805ec0999998.cfg",
+    ):
         path = fleet.instance.config.instance / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("CANARY")
@@ -294,7 +299,7 @@ def test_hostile_names_never_leak_a_file(phones):
     fleet.add_file("folder/inside.cfg", device_id=device_id)
     (fleet.root / "folder/inside.cfg").unlink()
     (fleet.root / "folder/inside.cfg").symlink_to(fleet.instance.config.instance / "webprov.cfg")
-    names = [*hostile_names(), "unlisted.cfg", "folder/inside.cfg"]
+    names = [*hostile_names(), "805ec0999998.cfg", "folder/inside.cfg"]
 
     statuses = {}
     for name in names:
