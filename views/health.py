@@ -17,8 +17,7 @@ from webprov.jobs import jobs_under_way
 from webprov.store.dutyrecords import DutyRecord
 from webprov.store.models import utc_now
 from webprov.store.settings import load_settings
-from webprov.syncruns import waiting_confirmations
-from webprov.syncs import runs_under_way
+from webprov.syncs import runs_under_way, waiting_confirmations
 from webprov.worker import worker_runs
 
 bp = Blueprint("health", __name__)

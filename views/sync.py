@@ -20,7 +20,6 @@ from webprov.store.dutyrecords import DutyRecord
 from webprov.store.models import utc_now
 from webprov.store.settings import load_settings
 from webprov.store.syncrecords import SyncRun, SyncTarget
-from webprov.syncruns import waiting_confirmations
 from webprov.syncs import (
     DUTIES,
     cancel_sync,
@@ -30,6 +29,7 @@ from webprov.syncs import (
     request_sync,
     targets_of,
     uses_storage,
+    waiting_confirmations,
 )
 from webprov.worker import worker_runs
 

@@ -110,6 +110,11 @@ def withdraw_contacts(session: Session, tenant: str) -> None:
         target.withdrawn = True
 
 
+def waiting_confirmations(session: Session) -> int:
+    """How many directories wait for somebody to say that they may lose files."""
+    return session.scalar(select(func.count()).where(SyncTarget.needs_confirmation)) or 0
+
+
 def _latest(session: Session, kind: SyncKind, *where: ColumnElement[bool]) -> SyncRun | None:
     query = select(SyncRun).where(SyncRun.kind == kind, *where).order_by(SyncRun.id.desc()).limit(1)
     return session.scalars(query).first()

@@ -10,7 +10,7 @@ from webprov.jobs import jobs_under_way
 from webprov.redelivery import due_count
 from webprov.serving.guessing import lockouts
 from webprov.site import Site
-from webprov.syncruns import due_contacts
+from webprov.syncdue import due_contacts
 from webprov.syncs import runs_under_way
 
 LEFT_OVER = ("outbox", "jobs", "dirty_tenants")

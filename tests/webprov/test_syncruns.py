@@ -22,7 +22,8 @@ from webprov.store.leases import Lease, LeaseLost
 from webprov.store.models import Device
 from webprov.store.settings import load_settings, store_settings
 from webprov.store.syncrecords import SyncRun, SyncTarget
-from webprov.syncruns import due_contacts, due_syncs, sync_duty, sync_now
+from webprov.syncdue import due_contacts, due_syncs
+from webprov.syncruns import sync_duty, sync_now
 from webprov.syncs import cancel_sync, list_runs, request_sync, runs_under_way, targets_of
 from webprov.worker import TurnFailed
 
