@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement, select, true
 
 from views.access import chosen_tenant, current_actor, requires, within
 from views.database import db_session
@@ -40,6 +40,7 @@ bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
 _GUESS_AFTER_SECONDS = 5
 _STOP_POLLING = 286
+_FAILURES_UNDER_WAY = 10
 _AGAIN = {"failed": (ItemOutcome.FAILED, "again, those that failed"), "waiting": (ItemOutcome.WAITING, "the rest")}
 
 
@@ -62,7 +63,7 @@ def index() -> ResponseReturnValue:
     session, where = db_session(), within(JobRecord.tenant_id)
     page = pager(count_jobs(session, where))
     jobs = list_jobs(session, where, offset=page.offset, limit=PAGE_SIZE)
-    return render_template("jobs/index.html", jobs=jobs, page=page, under_way=UNDER_WAY, **_background())
+    return render_template("jobs/index.html", jobs=jobs, page=page, **_choices(), **_background())
 
 
 @bp.get("/<int:number>/")
@@ -112,6 +113,14 @@ def cancel(number: int) -> ResponseReturnValue:
     return redirect(url_for(".show", number=number))
 
 
+def _choices() -> dict[str, object]:
+    """The models in use that a job can be narrowed to, with their labels."""
+    catalog, tenant = current_site().catalog, chosen_tenant()
+    keys = db_session().scalars(select(Device.model).where(within(Device.tenant_id)).distinct().order_by(Device.model))
+    found = {key: catalog.model(key, tenant.name if tenant else "") for key in keys}
+    return {"models": {key: model.label if model else key for key, model in found.items()}}
+
+
 def _background() -> dict[str, object]:
     """What the worker does by itself, for those who see the system."""
     if not current_actor().may(Right.SEE_SYSTEM):
@@ -130,7 +139,7 @@ def progress_of(job: JobRecord) -> Progress:
         left=job.total - job.processed,
         seconds_left=_seconds_left(job) if is_under_way else None,
         has_worker=not is_under_way or worker_runs(session, current_site().config),
-        failures=failures_of(session, job) if job.failed and not is_under_way else [],
+        failures=failures_of(session, job, _FAILURES_UNDER_WAY if is_under_way else 100) if job.failed else [],
     )
 
 
@@ -179,13 +188,18 @@ def _fitting() -> list[int]:
     where: list[ColumnElement[bool]] = [within(Device.tenant_id), Device.enabled.is_(True)]
     if given.get("tenant"):
         where.append(Device.tenant_id == find_tenant(session, given["tenant"], current_actor()).id)
-    if given.getlist("model"):
-        where.append(Device.model.in_(given.getlist("model")))
+    if models := _given("model"):
+        where.append(Device.model.in_(models))
     return ids_in_state(session, current_site(), _states(), *where)
 
 
+def _given(name: str) -> list[str]:
+    """What was chosen in the fields of that name; an empty choice narrows nothing."""
+    return [value for value in request.form.getlist(name) if value]
+
+
 def _states() -> list[FileState]:
-    wanted = [word.replace("-", " ") for word in request.form.getlist("state")]
+    wanted = [word.replace("-", " ") for word in _given("state")]
     known = {state.value: state for state in FileState}
     if not set(wanted) <= known.keys():
         abort(400)
@@ -196,9 +210,9 @@ def _title(named: int) -> str:
     """What people call this job in the list."""
     if named:
         return "Provision 1 device" if named == 1 else f"Provision {named:,} devices"
-    what = " and ".join(word.replace("-", " ") for word in request.form.getlist("state")) or "all"
+    what = " and ".join(word.replace("-", " ") for word in _given("state")) or "all"
     tenant = chosen_tenant()
-    models = request.form.getlist("model")
+    models = _given("model")
     narrowed = [
         models[0] if len(models) == 1 else "",
         request.form.get("tenant", "") or (tenant.name if tenant else ""),

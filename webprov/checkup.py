@@ -10,18 +10,24 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webprov.certificatereports import certificate_reports
 from webprov.config import Config
+from webprov.delivery.assets import foreign_in_segments
 from webprov.enums import FileState
 from webprov.errors import AlreadyRunning, InvalidInput
+from webprov.filerecords import disk_name
 from webprov.fleet import state_counts
 from webprov.parts import PARTS, Place
 from webprov.phones.phonemodel import Refusal
 from webprov.settingsinput import parse_settings
 from webprov.site import Site
+from webprov.store.models import RenderedFileRecord
+from webprov.store.syncrecords import SyncTarget
 from webprov.supervisor import lock_instance
+from webprov.syncdue import segments_of
 
 
 class CheckState(StrEnum):
@@ -52,6 +58,7 @@ def check_up(session: Session, site: Site) -> list[Finding]:
         *_certificates(site),
         *_admin(site.config),
         *_devices(session, site),
+        *_assets(session, site),
     ]
 
 
@@ -178,3 +185,15 @@ def _devices(session: Session, site: Site) -> Iterator[Finding]:
         if counts[name]
     ]
     yield from found or [Finding("Files of the devices")]
+
+
+def _assets(session: Session, site: Site) -> Iterator[Finding]:
+    """Files that no sync carries, and directories that wait for somebody's word (spec 7, TR-10)."""
+    recorded = session.execute(select(RenderedFileRecord.segment, RenderedFileRecord.path))
+    names = {disk_name(row.segment, row.path) for row in recorded}
+    foreign = foreign_in_segments(site.files.root, segments_of(session, site), names)
+    for folder in sorted({name.partition("/")[0] for name in foreign}):
+        remedy = f"{folder}/ is the folder of a model, for generated files alone. Move your own files to another one."
+        yield Finding(f"Files in {folder}/ that webprov did not make are never synced", CheckState.ERROR, remedy)
+    for target in session.scalars(select(SyncTarget).where(SyncTarget.needs_confirmation)):
+        yield Finding(f"Sync of {target.path or 'files at the top'}", CheckState.ERROR, target.error)

@@ -70,6 +70,7 @@ def test_there_are_no_jobs_yet(admin):
         ({"state": "stale"}, [0, 1], "Provision stale devices"),
         ({"state": "stale", "tenant": "globex"}, [1], "Provision stale devices, globex"),
         ({"model": "test-desk"}, [0], "Provision all devices, test-desk"),
+        ({"model": "", "state": "", "tenant": "globex"}, [1], "Provision all devices, globex"),
         ({"mac": "80:5e:c0:00:00:02"}, [1], "Provision 1 device"),
     ],
 )
@@ -155,6 +156,26 @@ def test_the_top_bar_counts_what_runs(admin, session, ids, work):
 def test_dashboard_and_settings_offer_to_provision_what_is_stale(admin, ids):
     for address in ("/", "/settings/"):
         assert "Provision 2 stale" in admin.get(address).text
+
+
+def test_all_a_tenant_or_a_model_can_be_provisioned_where_one_looks(admin, ids):
+    page = admin.get("/jobs/").text
+    assert '<option value="test-lobby">Testphone Lobby</option>' in page
+    assert '<option value="globex">' in page
+    assert 'name="tenant" value="acme"' in admin.get("/tenants/acme/").text
+    assert 'name="model" value="test-desk"' in admin.get("/models/test-desk/").text
+
+
+def test_failures_show_as_they_come(admin, session, ids, work):
+    with writing(session):
+        session.get(Device, ids[0]).label = "two\nlines"
+    post(admin, "/jobs/provision")
+    work()
+    with writing(session):
+        job = session.get(JobRecord, 1)
+        job.state, job.done = "running", 0
+
+    assert 'id="job-1-failures"' in admin.get("/jobs/1/progress", headers=POLL).text
 
 
 def test_a_tenants_people_meet_only_their_own_jobs(keeper, session, ids):

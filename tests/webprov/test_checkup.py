@@ -9,6 +9,8 @@ from webprov.checkup import CheckState, check_up
 from webprov.hosts import Host
 from webprov.provisioning import provision_device
 from webprov.site import SiteLoader
+from webprov.store.database import writing
+from webprov.store.syncrecords import SyncTarget
 from webprov.supervisor import lock_instance
 
 
@@ -140,3 +142,23 @@ def test_a_failed_device_is_an_error(config, session, site):
     found = troubles(session, site)
 
     assert ("Devices failed: 1", CheckState.ERROR) in [item[:2] for item in found]
+
+
+def test_a_directory_named_like_a_models_folder_is_refused(session, site):
+    folder = site.files.root / "test-desk"
+    folder.mkdir()
+    (folder / "mine.rom").write_text("x")
+
+    found = troubles(session, site)
+
+    assert [(what, state) for what, state, _ in found] == [
+        ("Files in test-desk/ that webprov did not make are never synced", CheckState.ERROR)
+    ]
+    assert "Move your own files" in found[0][2]
+
+
+def test_a_directory_that_waits_for_a_word_is_named(session, site):
+    with writing(session):
+        session.add(SyncTarget(path="PROFILES", kind="assets", needs_confirmation=True, error="Confirm it."))
+
+    assert troubles(session, site) == [("Sync of PROFILES", CheckState.ERROR, "Confirm it.")]

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from webprov.errors import StorageError
+from webprov.mac import find_mac
 
 CONTACTS = "CONTACTS"
 TOP = ""
@@ -53,7 +54,8 @@ def asset_sources(root: Path, owned: Set[str], segments: Set[str], firmware: Map
     """Every shared directory, firmware directories once more under the segments that use them, and files at the top.
 
     `owned`: the casefolded first parts of the names of rendered files; `segments`: the casefolded folder names of all
-    models, which are for generated files alone; `firmware`: for each segment in use its firmware directory's name.
+    models, which are for generated files alone; `firmware`: for each segment in use its firmware directory's name. A
+    file at the top that names a MAC is or was a device's, with its passwords.
     """
     kept_out = owned | segments | {CONTACTS.casefold()}
     found = [
@@ -63,9 +65,8 @@ def asset_sources(root: Path, owned: Set[str], segments: Set[str], firmware: Map
     found += [
         SyncSource(f"{segment}/{name}", root / name) for segment, name in sorted(firmware.items()) if name in here
     ]
-    names = tuple(
-        sorted(entry.name for entry in _entries(root) if _is_file(entry) and entry.name.casefold() not in owned)
-    )
+    here_at_top = [entry.name for entry in _entries(root) if _is_file(entry) and entry.name.casefold() not in owned]
+    names = tuple(sorted(name for name in here_at_top if find_mac(name) is None and name.isprintable()))
     return [*found, SyncSource(TOP, root, names)] if names else found
 
 

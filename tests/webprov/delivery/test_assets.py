@@ -19,6 +19,7 @@ def root(tmp_path):
         "cfg/805ec0000002.cfg",
         "805ec0000003.cfg",
         "logo.png",
+        "805ec0000009.cfg",
         ".hidden/secret",
         ".805ec.tmp",
     ):
