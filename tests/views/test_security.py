@@ -128,8 +128,8 @@ def test_a_token_of_somebody_else_is_refused(admin, sign_in):
     assert admin.post("/account/theme", data={"theme": "dark", "csrf_token": foreign}).status_code == 400
 
 
-def test_healthz_tells_only_that_it_lives(client):
-    assert client.get("/healthz").json == {"status": "ok"}
+def test_healthz_tells_only_that_it_lives_and_works(client):
+    assert client.get("/healthz").json == {"status": "ok", "worker": False, "jobs": 0, "unconfirmed": 0, "duties": {}}
 
 
 def test_forwarded_addresses_are_believed_from_trusted_proxies_only(tmp_path):

@@ -1,4 +1,5 @@
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
 from webprov.store.leases import Lease
 from webprov.store.models import Device, PushRecord, utc_now
+from webprov.worker import TurnFailed
 
 MAC_2 = "805EC0000002"
 GOOD = {"*": (200, {"ETag": '"x"'}, b"")}
@@ -202,7 +204,7 @@ def test_the_duty_leaves_a_refusing_storage_alone_until_somebody_asks(instance, 
         session.commit()
         faults.seen.clear()
         time.sleep(0.01)  # counters are at most 5 ms old
-        with instance.sessions() as own:
+        with instance.sessions() as own, suppress(TurnFailed):
             duty.turn(own, Lease(instance.sessions, duty.name))
         asked.append(len(faults.seen))
 
@@ -221,3 +223,14 @@ def test_a_running_worker_sees_to_it(config, session, site, faults):
         assert wait_for(lambda: session.rollback() or due_count(session, site) == 0)
     finally:
         workers.close()
+
+
+def test_a_refusing_storage_is_told_as_the_duties_failure(instance, session, site, faults):
+    faults.fails(503, "SlowDown")
+    provision(session, site)
+    duty = pushes_duty(instance)
+
+    with instance.sessions() as own, pytest.raises(TurnFailed, match="5 files wait for the storage") as failed:
+        duty.turn(own, Lease(instance.sessions, duty.name))
+
+    assert failed.value.rest.due_seconds == 60
