@@ -1,35 +1,19 @@
 """The clock changes of a zone, from tzdata, and those of the rule that a phone was told: they must be the same."""
 
 from calendar import monthrange
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-YEAR = 2027
+from webprov.phones.timezones import timezone_names, zone_facts
 
-SAMPLE = (
-    "UTC",
-    "Europe/Berlin",
-    "Europe/London",
-    "Europe/Dublin",
-    "Europe/Helsinki",
-    "Africa/Johannesburg",
-    "Asia/Kolkata",
-    "Asia/Kathmandu",
-    "Asia/Tehran",
-    "Australia/Adelaide",
-    "Australia/Brisbane",
-    "Australia/Sydney",
-    "Pacific/Auckland",
-    "America/New_York",
-    "America/Phoenix",
-    "America/St_Johns",
-    "America/Sao_Paulo",
-    "America/Asuncion",
-    "Atlantic/Azores",
-)
+YEARS = (2027, 2028, 2029)
+_STILL_CHANGING = {"America/Havana"}
+"""What tzdata lists up to 2027 differs from the rule that holds from then on, which is all that phones can be told."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +25,9 @@ class Edge:
     weekday: int
     at: timedelta
 
-    def moment(self, offset: timedelta) -> datetime:
-        """When it happens in YEAR, for a clock that is `offset` ahead of UTC until then."""
-        days = [date(YEAR, self.month, day) for day in range(1, monthrange(YEAR, self.month)[1] + 1)]
+    def moment(self, year: int, offset: timedelta) -> datetime:
+        """When it happens in that year, for a clock that is `offset` ahead of UTC until then."""
+        days = [date(year, self.month, day) for day in range(1, monthrange(year, self.month)[1] + 1)]
         chosen = [day for day in days if day.isoweekday() == self.weekday]
         day = chosen[-1] if self.nth == 5 else chosen[self.nth - 1]
         return datetime(day.year, day.month, day.day, tzinfo=UTC) + self.at - offset
@@ -58,22 +42,40 @@ class Clock:
     start: Edge | None = None
     end: Edge | None = None
 
-    def changes(self) -> list[tuple[datetime, timedelta]]:
-        """Every moment of YEAR at which the offset from UTC changes, with the new offset, after that of New Year."""
+    def changes(self, year: int) -> list[tuple[datetime, timedelta]]:
+        """Every moment of the year at which the offset from UTC changes, with the new offset; first New Year."""
         if not self.start or not self.end:
-            return [(_new_year(), self.offset)]
+            return [(_new_year(year), self.offset)]
         summer = self.offset + self.saving
-        edges = [(self.start.moment(self.offset), summer), (self.end.moment(summer), self.offset)]
+        edges = [(self.start.moment(year, self.offset), summer), (self.end.moment(year, summer), self.offset)]
         first = self.offset if edges[0][0] < edges[1][0] else summer
-        return [(_new_year(), first), *sorted(edges)]
+        return [(_new_year(year), first), *sorted(edges)]
 
 
-def true_changes(zone: str) -> list[tuple[datetime, timedelta]]:
+def disagreements(told: Callable[[str], Clock], *, but: Collection[str] = ()) -> dict[str, tuple[object, object]]:
+    """What a phone believes and what is true, for each IANA zone where they differ in one of YEARS.
+
+    `told` gives the clock that the phone makes of its file. Zones for which people are warned, whose rule no phone can
+    follow, are left out, and those in `but`.
+    """
+    wrong: dict[str, tuple[object, object]] = {}
+    for zone in timezone_names():
+        if zone in but or zone in _STILL_CHANGING or zone_facts(zone).warnings:
+            continue
+        believed = told(zone)
+        for year in YEARS:
+            if believed.changes(year) != true_changes(zone, year):
+                wrong[zone] = believed.changes(year), true_changes(zone, year)
+    return wrong
+
+
+@cache
+def true_changes(zone: str, year: int) -> list[tuple[datetime, timedelta]]:
     """The same for a zone, as tzdata knows it."""
     with files("tzdata.zoneinfo").joinpath(zone).open("rb") as file:
         info = ZoneInfo.from_file(file)
-    found = [(_new_year(), _offset(info, _new_year()))]
-    days = [_new_year() + timedelta(days=number) for number in range(367)]
+    found = [(_new_year(year), _offset(info, _new_year(year)))]
+    days = [_new_year(year) + timedelta(days=number) for number in range(367)]
     for day, next_day in pairwise(days):
         if _offset(info, next_day) != found[-1][1]:
             halves = (day + timedelta(minutes=30 * number) for number in range(1, 49))
@@ -86,5 +88,5 @@ def _offset(info: ZoneInfo, moment: datetime) -> timedelta:
     return moment.astimezone(info).utcoffset() or timedelta()
 
 
-def _new_year() -> datetime:
-    return datetime(YEAR, 1, 1, tzinfo=UTC)
+def _new_year(year: int) -> datetime:
+    return datetime(year, 1, 1, tzinfo=UTC)

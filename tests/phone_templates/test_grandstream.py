@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.phone_templates.clocks import SAMPLE, Clock, Edge, true_changes
+from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
@@ -170,13 +170,14 @@ def test_keys_of_the_second_module_count_on():
     assert (told["pks.ext.43.account"], told["pks.ext.44.keyMode"]) == ("1", "None")
 
 
-@pytest.mark.parametrize("zone", sorted({*SAMPLE, *model(GRP).translation.timezones} - {"*"}))
-def test_clock_follows_the_zone(zone):
-    told = items(replace(golden_device(GRP), timezone=zone))
+def test_clock_follows_every_zone():
+    def told(zone):
+        found = items(replace(golden_device(GRP), timezone=zone))
+        rule = found.get("dateTime.timezone.custom", found["dateTime.timezone"])
+        assert len(rule) <= 64
+        return clock(rule)
 
-    rule = told.get("dateTime.timezone.custom", told["dateTime.timezone"])
-    assert len(rule) <= 64
-    assert clock(rule).changes() == true_changes(zone)
+    assert disagreements(told) == {}
 
 
 def clock(rule: str) -> Clock:

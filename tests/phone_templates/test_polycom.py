@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.phone_templates.clocks import SAMPLE, Clock, Edge, true_changes
+from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
@@ -88,11 +88,10 @@ def test_keys_of_modules_count_on_after_those_of_the_phone(key):
         assert phone.sets["MODULE_KEYS"] == str(phone.modules[1])
 
 
-@pytest.mark.parametrize("zone", SAMPLE)
-def test_clock_follows_the_zone(zone):
-    told = settings(replace(golden_device(VVX), timezone=zone))
+def test_clock_follows_every_zone():
+    told = lambda zone: clock(settings(replace(golden_device(VVX), timezone=zone)))  # noqa: E731
 
-    assert clock(told).changes() == true_changes(zone)
+    assert disagreements(told, but={"Australia/Lord_Howe", "Antarctica/Troll"}) == {}
 
 
 def test_clock_of_a_zone_with_half_an_hour_of_summer_time_stays_at_standard_time():

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
 
+from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     TENANT,
     assert_expected,
@@ -174,6 +176,33 @@ def test_summer_time_is_written_out(zone: str, expected: tuple[str | None, ...])
 
     names = ("time_zone", "summer_time", "dst_time_type", "start_time", "end_time", "offset_time")
     assert tuple(found.get(f"local_time.{name}") for name in names) == expected
+
+
+@pytest.mark.parametrize("key", ["yealink-t54w", "yealink-t28p"])
+def test_clock_follows_every_zone(key: str) -> None:
+    def told(zone: str) -> Clock:
+        found = settings_of(replace(golden_device(key), timezone=zone))
+        offset = span(found["local_time.time_zone"])
+        if found["local_time.summer_time"] == "0":
+            return Clock(offset)
+        assert (found["local_time.summer_time"], found["local_time.dst_time_type"]) == ("1", "1")
+        saving = timedelta(minutes=int(found["local_time.offset_time"]))
+        return Clock(offset, saving, edge(found["local_time.start_time"]), edge(found["local_time.end_time"]))
+
+    assert disagreements(told) == {}
+
+
+def span(text: str) -> timedelta:
+    """`-3:30` hours."""
+    hours, _, minutes = text.lstrip("+-").partition(":")
+    total = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return -total if text.startswith("-") else total
+
+
+def edge(text: str) -> Edge:
+    """`10/5/7/3`: month, week (5 = last), day (7 = Sunday), hour."""
+    month, week, day, hour = (int(part) for part in text.split("/"))
+    return Edge(month, week, day, timedelta(hours=hour))
 
 
 def test_zone_without_a_name_on_the_phone_clears_the_name() -> None:
