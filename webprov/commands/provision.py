@@ -1,6 +1,7 @@
 """`webprov provision`: render devices and write their files (spec 5)."""
 
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 
 import click
@@ -102,7 +103,17 @@ def _report(results: Sequence[ProvisionResult], chosen: int) -> None:
         remark(f"{format_mac(result.mac)} failed: {result.error}")
     for result in (result for result in results if result.command_errors):
         remark(f"{format_mac(result.mac)}: {' '.join(result.command_errors)}")
-    for result in (result for result in results if result.push_errors):
-        remark(f"{format_mac(result.mac)} was not delivered to the DMS: {' '.join(result.push_errors)}")
+    _report_pushes(results)
     if failed:
         sys.exit(1)
+
+
+def _report_pushes(results: Sequence[ProvisionResult]) -> None:
+    """A storage that is away fails all devices alike: that is said once."""
+    macs: defaultdict[str, list[str]] = defaultdict(list)
+    for result in results:
+        for sentence in result.push_errors:
+            macs[sentence].append(result.mac)
+    for sentence, affected in macs.items():
+        what = f"{format_mac(affected[0])} was" if len(affected) == 1 else f"{counted(len(affected), 'device')} were"
+        remark(f"{what} not delivered to the DMS: {sentence}")
