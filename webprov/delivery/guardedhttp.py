@@ -72,6 +72,11 @@ class GuardedPool(PoolManager):
 
 def _read(answer: BaseHTTPResponse) -> BaseHTTPResponse:
     """The same answer with its body in memory and its connection given back."""
+    length = answer.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) <= LONGEST_ANSWER_BYTES:  # nearly always, and then it is the quick way
+        answer.read(cache_content=True)
+        answer.release_conn()
+        return answer
     body = answer.read(LONGEST_ANSWER_BYTES + 1)
     if len(body) > LONGEST_ANSWER_BYTES:
         answer.close()
