@@ -130,9 +130,9 @@ class _Run:
         """What has to be done; in later rounds only what others changed meanwhile, not what has just failed."""
         plan = _Plan()
         wanted = {key: row for row in external_files(self.session, self.ids) if (key := _key(self.transport, row))}
-        known = _known(self.session, list(wanted))
+        pushes = _states(self.session, list(wanted))
         for key, row in wanted.items():
-            push = known.get(key)
+            push = pushes.get(key)
             failed = push is not None and push.state != PushState.OK
             if push is None or (failed and first) or (not failed and push.sha256 != row.sha256):
                 file = PushedFile(row.segment, row.path, self.site.files.path(disk_name(row.segment, row.path)))
@@ -167,10 +167,14 @@ class _Run:
             owners = records_of_others(session, names)
             known = _known(session, [result.key for _, result in put] + [result.key for result in removed])
             interval = self.site.config.retry_interval_seconds
+            fresh = {
+                due.key: PushRecord(segment=due.file.segment, path=due.file.path, key=due.key)
+                for due, _ in put
+                if due.key not in known
+            }
             for due, result in put:
-                row = known.get(due.key) or PushRecord(segment=due.file.segment, path=due.file.path, key=due.key)
-                _record_put(row, result, owners, interval)
-                session.add(row)
+                _record_put(known.get(due.key) or fresh[due.key], result, owners, interval)
+            session.bulk_save_objects(fresh.values())  # thousands come at once, and nobody needs them afterwards
             for result in removed:
                 if result.key in known:
                     _record_removal(session, known[result.key], result, owners, interval)
@@ -190,6 +194,16 @@ def _key(transport: S3Transport, row: Any) -> str:
 
 def _of(column: Any, ids: Sequence[int]) -> Any:
     return or_(column.in_(ids), column.is_(None))
+
+
+def _states(session: Session, keys: Sequence[str]) -> dict[str, Any]:
+    """The rows (key, state, sha256) of what is known of these objects."""
+    found: dict[str, Any] = {}
+    columns = (PushRecord.key, PushRecord.state, PushRecord.sha256)
+    for start in range(0, len(keys), BATCH):
+        chosen = PushRecord.key.in_(keys[start : start + BATCH])
+        found |= {row.key: row for row in session.execute(select(*columns).where(chosen))}
+    return found
 
 
 def _known(session: Session, keys: Sequence[str]) -> dict[str, PushRecord]:
