@@ -32,6 +32,9 @@ class PhoneData(TLS_DTPHandler):  # type: ignore[misc]
 
     timeout = IDLE_SECONDS
 
+    def __repr__(self) -> str:
+        return "FTP data"
+
     def handle_read_event(self) -> None:
         """Read; there is no need to wait for the end of what is too large."""
         super().handle_read_event()

@@ -88,6 +88,9 @@ class PhoneSession(TLS_FTPHandler):  # type: ignore[misc]
             if self.ssl_context is None:
                 self._extra_feats: list[str] = []
 
+    def __repr__(self) -> str:
+        return "FTP session"  # pyftpdlib asks for it several times a file, for debugging output that nobody sees
+
     @classmethod
     def get_ssl_context(cls) -> None:
         """None: each session takes the context of its moment."""
