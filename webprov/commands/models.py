@@ -27,8 +27,13 @@ def list_(tenant: str, as_json: bool) -> None:
     """All models that can be used."""
     with opened() as desk:
         name = find_tenant(desk.session, tenant, CONSOLE).name if tenant else ""
-        rows = [_row(model) for model in desk.site().catalog.models(name)]
+        models = desk.site().catalog.models(name)
+    rows = [_row(model) for model in models]
     show_rows(rows, as_json=as_json, columns=("key", "brand", "label", "scope", "lines", "keys"))
+    if not as_json:
+        brands = len({model.brand for model in models})
+        sure = sum(model.facts.startswith("verified") for model in models)
+        remark(f"{counted(len(models), 'model')} of {counted(brands, 'brand')}, {sure} verified in makers' documents.")
 
 
 @models.command("check")

@@ -22,7 +22,7 @@ from webprov.phones.phonemodel import FileRule, PhoneModel, SharedRule, Translat
 TemplateExists = Callable[[str, str], bool]
 """Is there a template of this name for this tenant ("" = for none in particular)?"""
 
-_NOT_IN_FINGERPRINT = {"scope", "tenant", "source", "translation", "parameters", "fingerprint"}
+_NOT_IN_FINGERPRINT = {"scope", "tenant", "source", "translation", "facts", "parameters", "fingerprint"}
 
 
 class ModelBuilder:
@@ -144,6 +144,7 @@ def _with_plain_values(model: PhoneModel, resolved: Resolved) -> PhoneModel:
         aliases=_texts(resolved, "alias"),
         uploads=_texts(resolved, "upload"),
         boot=tuple(read_boot(text) for text in _texts(resolved, "boot")),
+        facts=resolved.text("facts"),
         parameters=resolved.text("parameters"),
         check_sync=resolved.text("check_sync") or "check-sync",
         user_agent=resolved.text("user_agent"),

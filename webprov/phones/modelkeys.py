@@ -21,6 +21,9 @@ _FIRMWARE_DIR = re.compile(r"FIRMWARE-[A-Za-z0-9._-]+")
 _MODULES = re.compile(r"([0-9]{1,2}) ?x ?([0-9]{1,3})")
 
 
+FACTS = ("verified", "partly", "unverified")
+
+
 def model_segment(key: str) -> str:
     """The model key as one segment of a path: characters outside `[A-Za-z0-9._-]` become `-` (spec 3).
 
@@ -124,6 +127,16 @@ def first_page(output: str) -> str:
     return _PAGE_IN_NAME.sub("1", output)
 
 
+def check_facts(text: str) -> str:
+    """Where what a section says about its phones was checked: `verified: …`, `partly: …` or `unverified: …`."""
+    known, colon, source = text.partition(":")
+    if known not in FACTS or not colon or not source.strip():
+        raise InvalidValue(
+            f"“{text[:60]}” does not say how sure it is. Write it like verified: the maker's guide for V86."
+        )
+    return _check_text(text)
+
+
 def check_path(text: str) -> str:
     """A relative path with `/`, no empty, `.` or `..` part; raises InvalidValue."""
     if not text.isprintable() or "\\" in text or len(text) > 200:
@@ -220,6 +233,7 @@ _CHECKS: Mapping[str, _Check] = {
     "key_template": check_path,
     "translation_map": _check_name,
     "parameters": _check_name,
+    "facts": check_facts,
     "check_sync": check_event,
     "user_agent": _check_user_agent,
     "protocol": _check_protocol,

@@ -85,6 +85,7 @@ class PhoneModel:
     uploads: tuple[str, ...] = ()
     boot: tuple[BootRequest, ...] = ()
     translation: TranslationMap = field(default_factory=TranslationMap)
+    facts: str = ""  # `verified: the maker's guide`, `partly: …`, `unverified: …`
     parameters: str = ""  # the dictionary of known settings, models.d/parameters/<name>.txt
     check_sync: str = "check-sync"
     user_agent: str = ""

@@ -21,3 +21,14 @@ def test_setup_form_says_how_an_address_is_written(form):
 def test_setup_form_without_a_place_for_the_address_is_refused(form):
     with pytest.raises(InvalidValue, match="whole URL"):
         check_statement("setup_form", form)
+
+
+@pytest.mark.parametrize("facts", ["verified: the maker's guide for V86", "partly: keys counted on pictures"])
+def test_facts_say_how_sure_they_are_and_why(facts):
+    check_statement("facts", facts)
+
+
+@pytest.mark.parametrize("facts", ["verified", "verified: ", "sure: the guide", "the guide"])
+def test_facts_without_that_are_refused(facts):
+    with pytest.raises(InvalidValue, match="how sure"):
+        check_statement("facts", facts)
