@@ -14,7 +14,9 @@ from sqlalchemy import ColumnElement
 
 from views.access import current_actor, requires
 from views.database import db_session
+from views.effects import difference_values
 from views.paging import here
+from views.partials import wants_partial
 from views.site import current_site
 from webprov.changes.variables import (
     VariableScope,
@@ -30,8 +32,10 @@ from webprov.errors import InvalidInput, NotFound
 from webprov.fleet import state_counts
 from webprov.rendering.names import BUILT_IN_NAMES
 from webprov.rights import Right
+from webprov.store.devicedata import CustomValue
 from webprov.store.models import CustomVariable, Device
 from webprov.usage import variable_usage
+from webprov.whatif import WhatIf
 
 _SORTS: dict[str, Callable[[CustomVariable], Any]] = {
     "name": lambda row: row.name,
@@ -44,7 +48,8 @@ _SORTS: dict[str, Callable[[CustomVariable], Any]] = {
 class Grid:
     """Whose variables a blueprint shows: `scope` takes what the address names; `page` extends the grid's template.
 
-    `render` shows that page, `saved` does and says what follows a change.
+    `render` shows that page, `saved` does and says what follows a change. `what`, where given, calculates what setting
+    a variable (None = deleting it) would change.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Grid:
     page: str
     scope: Callable[..., VariableScope]
     render: Callable[..., str] = render_template
+    what: Callable[[str, CustomValue | None], WhatIf] | None = None
     saved: Callable[[VariableScope, str], None] = lambda scope, sentence: _say_what_remains(scope, sentence)
 
 
@@ -74,6 +80,8 @@ def grid_blueprint(grid: Grid) -> Blueprint:
     bp.add_url_rule("/", "index", requires(grid.sees)(_bound(_index, grid)))
     for endpoint, rule, view in (("save", "/", _save), ("paste", "/paste", _paste), ("delete", "/delete", _delete)):
         bp.add_url_rule(rule, endpoint, requires(grid.edits)(_bound(view, grid)), methods=["POST"])
+    if grid.what:
+        bp.add_url_rule("/effect", "effect", requires(grid.edits)(_bound(_effect, grid)), methods=["POST"])
     return bp
 
 
@@ -100,6 +108,23 @@ def _save(grid: Grid, **address: str) -> ResponseReturnValue:
     except InvalidInput as e:
         return _page(grid, scope, Typed(was or name, value, secret, errors=e.errors), edit=was, add=not was), 422
     return _done(grid, scope, f"{was or name.strip()} is saved.", address)
+
+
+def _effect(grid: Grid, **address: str) -> ResponseReturnValue:
+    """What saving the open row (with `gone`: deleting it) would change; nothing is stored."""
+    scope, posted = grid.scope(**address), request.form
+    name, value, secret = (
+        (posted.get("was") or posted.get("name", "")).strip(),
+        posted.get("value", ""),
+        "secret" in posted,
+    )
+    row = next((row for row in list_variables(db_session(), scope) if row.name == name), None)
+    new = CustomValue(row.value if row and row.secret and not value else value.strip(), secret)
+    values = difference_values(grid.what(name, None if "gone" in posted else new)) if grid.what else {}
+    if wants_partial():
+        return render_template("variables/_effect.html", address=address, **values)
+    typed = Typed(name, value, secret)
+    return _page(grid, scope, typed, edit=name if row else "", add=row is None, **values)
 
 
 def _paste(grid: Grid, **address: str) -> ResponseReturnValue:
@@ -143,7 +168,7 @@ def _devices_of(scope: VariableScope) -> list[ColumnElement[bool]]:
 
 def _page(
     grid: Grid, scope: VariableScope, typed: Typed | None = None,
-    *, edit: str = "", add: bool = False, paste: bool = False,
+    *, edit: str = "", add: bool = False, paste: bool = False, **values: Any,
 ) -> str:  # fmt: skip
     given = request.args if typed is None else {}
     rows = list_variables(db_session(), scope)
@@ -166,6 +191,8 @@ def _page(
         typed=typed or _typed(row),
         built_in=BUILT_IN_NAMES,
         address=request.view_args or {},
+        asks_effect=grid.what is not None,
+        **values,
     )
 
 

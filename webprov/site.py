@@ -60,10 +60,15 @@ class Site:
         self, models: Mapping[Path, str] | None = None, template: tuple[Path, bytes | None] | None = None
     ) -> "Site":
         """This site as it would be with other texts in files of models, or with another template (None = without)."""
-        config = self.config
+        config, catalog = self.config, self.catalog
         library = self.library.with_draft(*template) if template else self.library
-        catalog = load_catalog(config.models_dir, config.user_provisioning_dir, library.exists, models or {})
+        if models or any(library.exists(*asked) != answer for asked, answer in catalog.templates.items()):
+            catalog = load_catalog(config.models_dir, config.user_provisioning_dir, library.exists, models or {})
         return replace(self, catalog=catalog, library=library, _versions={})
+
+    def fresh(self) -> "Site":
+        """This site with the models as they lie on disk now, not some seconds ago."""
+        return replace(self, catalog=self.loader.look_again(), _versions={})
 
     def model_version(self, key: str, tenant: str) -> str:
         """Changes with the model as this tenant has it, and with every template it uses; "" = no such model."""
@@ -101,9 +106,9 @@ class SiteLoader:
         self._transport_key: tuple[object, ...] = ()
         self._lock = threading.Lock()
 
-    def look_again(self) -> None:
-        """Read models and their overrides now: this process has just changed some."""
-        self._catalogs.reload()
+    def look_again(self) -> Catalog:
+        """The models as they lie on disk now; read only where something changed."""
+        return self._catalogs.reload()
 
     def transport(self, settings: ProvisioningSettings) -> FileTransport | None:
         """The transport of these settings, kept with its connections until they change."""

@@ -172,7 +172,7 @@ def _editor() -> Editor:
     place = the_place()
     site, posted = current_site(), request.form if request.method == "POST" else None
     stored = section_body(site, place.key, place.tenant)
-    fields = model_fields(site.drafted().catalog, place.key, place.tenant)
+    fields = model_fields(site.fresh().catalog, place.key, place.tenant)
     as_text = request.args.get("as") == "text"
     seen = posted.get("seen", "") if posted else seen_of(stored)
     if as_text:

@@ -93,7 +93,9 @@ def save() -> ResponseReturnValue:
 @requires(Right.EDIT_MODELS)
 def check() -> ResponseReturnValue:
     """While it is typed: what the gate says, and what the chosen device would get."""
-    return _page(_posted()) if not wants_partial() else render_template("templates/_check.html", **_values(_posted()))
+    if wants_partial():
+        return render_template("templates/_parts.html", **_values(_posted()))
+    return _page(_posted())
 
 
 @bp.post("/effect")

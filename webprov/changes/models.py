@@ -56,7 +56,7 @@ class ModelDraft:
 
 def section_body(site: Site, key: str, tenant: str) -> str | None:
     """What the scope's own section says, as it stands in its file; None where there is none. Raises InvalidValue."""
-    found = find_section(_read(_path(site, site.drafted().catalog, key, tenant)).removeprefix(_BOM), key)
+    found = find_section(_read(_path(site, site.fresh().catalog, key, tenant)).removeprefix(_BOM), key)
     return found.body if found else None
 
 
@@ -72,7 +72,7 @@ def draft_model(site: Site, key: str, tenant: str, body: str | None) -> ModelDra
     """
     check_key(key)
     body = None if body is None else "\n".join(line.rstrip() for line in split_lines(body)).strip("\n")
-    now = site.drafted()
+    now = site.fresh()
     path = _path(site, now.catalog, key, tenant)
     text = _read(path)
     plain = text.removeprefix(_BOM)

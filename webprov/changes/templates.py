@@ -54,7 +54,7 @@ def draft_template(session: Session, site: Site, name: str, tenant: str, text: s
     path = template_path(site, name, tenant, tenant_names(session))
     text = None if text is None else _normal(text)
     before = template_text(_own(name, tenant, path)) if path.is_file() else None
-    after = site.drafted(template=(path, None if text is None else text.encode()))
+    after = site.fresh().drafted(template=(path, None if text is None else text.encode()))
     faults = tuple(_faults(site, after, name, tenant, text))
     doubts = () if text is None or faults else tuple(_doubts(session, site, name, text))
     return TemplateDraft(name, tenant, path, text, before, _seen(before), after, faults, doubts)
