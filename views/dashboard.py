@@ -27,7 +27,7 @@ from webprov.rights import Right
 from webprov.store.listeners import ListenerState, listener_of
 from webprov.store.models import Device, utc_now
 from webprov.store.settings import ProvisioningSettings, load_settings
-from webprov.unknownphones import blocked_sources, list_unknown, many_lately, waiting_lately
+from webprov.unknownphones import blocked_sources, list_unknown, waiting_lately
 
 bp = Blueprint("dashboard", __name__)
 
@@ -162,10 +162,6 @@ def _waiting(box: Outbox) -> Iterator[Advice]:
 
 def _unknown(count: int) -> Advice:
     """How many phones asked that nobody entered, and what they seem to be."""
-    many = many_lately(db_session())
-    if many:
-        text = f"{many:,} unknown phones asked within an hour: somebody may be trying addresses."
-        return Advice("warning", text, "Look", link_to("unknown.index"))
     phones = "1 unknown phone asked for files" if count == 1 else f"{count:,} unknown phones asked for files"
     named = ", ".join(kinds_waiting()[:3])
     return Advice("unknown", f"{phones}: {named}." if named else f"{phones}.", "Adopt", link_to("unknown.index"))

@@ -12,6 +12,7 @@ from views.navigation import badge
 from views.paging import here, pager
 from views.partials import wants_partial
 from views.site import current_site
+from webprov.alarms import MACS_AN_HOUR, guessed_macs
 from webprov.fetchwords import words_for
 from webprov.mac import format_mac, parse_mac
 from webprov.phones.discovery import Discovery
@@ -24,7 +25,6 @@ from webprov.unknownphones import (
     kinds,
     let_in,
     list_unknown,
-    many_lately,
     set_ignored,
     waiting_lately,
 )
@@ -87,7 +87,7 @@ def _values() -> dict[str, Any]:
     shown = Shown(request.args["show"]) if request.args.get("show") in list(Shown) else Shown.WAITING
     counts = {one: count_unknown(session, one, text) for one in Shown}
     page = pager(counts[shown])
-    blocked = blocked_sources(session)
+    blocked, guessed = blocked_sources(session), guessed_macs(session)
     return {
         "phones": list_unknown(session, discovery(), shown, text, offset=page.offset),
         "pager": page,
@@ -98,7 +98,7 @@ def _values() -> dict[str, Any]:
         "words_for": words_for,
         "blocked": [(lockout, _WHY[lockout.kind]) for lockout in blocked.values()],
         "is_account": lambda lockout: lockout.kind is Kind.ACCOUNT,
-        "many": many_lately(session),
+        "many": guessed if guessed > MACS_AN_HOUR else 0,
         "may_manage": current_actor().may(Right.MANAGE_UNKNOWN),
         "is_partial": wants_partial(),
     }

@@ -67,9 +67,18 @@ class DeviceRow:
     state: FileState
     phone: PhoneState | None
     last_fetch_at: datetime | None
+    address: str = ""  # of the last fetch
+    user_agent: str = ""
+    revision: int = 0
+    fetched_revision: int = 0
     extension: str = ""
     name: str = ""
     more_lines: int = 0
+
+    @property
+    def has_older_files(self) -> bool:
+        """Whether the phone fetched, and its files have changed since."""
+        return bool(self.fetched_revision) and self.fetched_revision != self.revision
 
 
 @dataclass(frozen=True)
@@ -190,6 +199,10 @@ def _rows(session: Session, ids: Sequence[int], state: ColumnElement[str]) -> tu
         state,
         phone_state(),
         Device.last_fetch_at,
+        Device.last_fetch_address,
+        Device.user_agent,
+        Device.revision,
+        Device.fetched_revision,
     )
     found = {row.id: row for row in session.execute(select(*columns).join(Tenant).where(Device.id.in_(ids)))}
     lines: dict[int, list[Any]] = {}
@@ -201,10 +214,14 @@ def _rows(session: Session, ids: Sequence[int], state: ColumnElement[str]) -> tu
 
 
 def _row(found: Any, lines: Sequence[Any]) -> DeviceRow:
-    number, mac, label, model, tenant, state, phone, fetched_at = found
+    number, mac, label, model, tenant, state, phone, fetched_at, address, agent, revision, fetched_revision = found
     first = lines[0] if lines else None
     return DeviceRow(
         number, mac, label, model, tenant, FileState(state), PhoneState(phone) if phone else None, fetched_at,
+        address=address,
+        user_agent=agent,
+        revision=revision,
+        fetched_revision=fetched_revision,
         extension=(first.extension or first.userid) if first else "",
         name=first.display_name if first else "",
         more_lines=max(0, len(lines) - 1),

@@ -3,7 +3,6 @@
 Age counts from the newest record, so that a clock set wrong for a while forgets nothing.
 """
 
-import logging
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select
@@ -15,10 +14,7 @@ from webprov.store.fetchrecords import FetchDay, UnknownPhone
 from webprov.store.instance import Instance
 from webprov.store.leases import Lease
 from webprov.store.models import Device, FetchRecord
-from webprov.unknownphones import many_lately
 from webprov.worker import Duty
-
-log = logging.getLogger(__name__)
 
 _REST_SECONDS = 60.0
 _AT_ONCE = 5_000
@@ -33,17 +29,9 @@ def fetches_duty(instance: Instance) -> Duty:
             lease.fence(session)
             forgotten = forget_fetches(session, instance.config)
             forget_adopted(session)
-        warn_of_many(session)
         return 0.2 if forgotten == _AT_ONCE else _REST_SECONDS
 
     return Duty("fetches", turn)
-
-
-def warn_of_many(session: Session) -> None:
-    """Log that far more unknown phones ask than a roll-out brings (security PH-02); the pages say so too."""
-    many = many_lately(session)
-    if many:
-        log.warning("%d unknown MAC addresses asked for files within an hour: somebody may be trying them", many)
 
 
 def forget_fetches(session: Session, config: Config) -> int:

@@ -21,8 +21,6 @@ from webprov.store.database import writing
 from webprov.store.fetchrecords import UnknownPhone
 from webprov.store.models import Device, utc_now
 
-ALARM_PER_HOUR = 1_000
-"""So many unknown phones within an hour are no roll-out: somebody tries addresses (security PH-02)."""
 _LATELY = timedelta(days=7)
 _MOST_NAMED = 200
 _SEPARATORS = str.maketrans("", "", ":-. ")
@@ -89,13 +87,6 @@ def kinds(session: Session, discovery: Discovery, labels: dict[str, str], since:
     guesses = (discovery.guess(one.mac, one.user_agent, one.paths) for one in session.scalars(latest))
     names = Counter(labels.get(guess.model) or guess.brand for guess in guesses)
     return [f"{count:,} {name}" for name, count in names.most_common() if name]
-
-
-def many_lately(session: Session) -> int:
-    """How many different unknown phones asked within the last hour, if these are alarmingly many; else 0 (PH-02)."""
-    since = UnknownPhone.last_seen_at > utc_now() - timedelta(hours=1)
-    count = session.scalar(select(func.count()).select_from(UnknownPhone).where(since)) or 0
-    return count if count >= ALARM_PER_HOUR else 0
 
 
 def set_ignored(session: Session, mac: str, by: Actor, *, ignored: bool) -> None:

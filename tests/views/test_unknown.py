@@ -120,7 +120,7 @@ def test_people_of_one_tenant_see_none_of_them(sign_in, session, strangers, tena
     assert "/unknown/" not in keeper.get("/devices/").text
 
 
-def test_alarm_stands_on_the_page_and_the_dashboard(admin, strangers, monkeypatch):
-    monkeypatch.setattr("webprov.unknownphones.ALARM_PER_HOUR", 2)
+def test_alarm_stands_on_the_page(admin, strangers, monkeypatch):
+    monkeypatch.setattr("views.unknown.MACS_AN_HOUR", 1)
 
     assert "2 different phones asked within the last hour." in " ".join(admin.get("/unknown/").text.split())

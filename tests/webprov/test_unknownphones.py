@@ -8,7 +8,6 @@ from tests.webprov.serving.fleet import Fleet
 from webprov.config import data_dir
 from webprov.enums import Role
 from webprov.errors import NotAllowed, NotFound
-from webprov.fetchkeeping import warn_of_many
 from webprov.phones.catalog import load_catalog
 from webprov.phones.discovery import Discovery
 from webprov.rights import CONSOLE, Actor
@@ -22,7 +21,6 @@ from webprov.unknownphones import (
     kinds,
     let_in,
     list_unknown,
-    many_lately,
     set_ignored,
     waiting_lately,
 )
@@ -117,17 +115,3 @@ def test_only_administrators_decide(session, strangers):
         let_in(session, "203.0.113.5", SUPPORT)
     with pytest.raises(NotFound):
         set_ignored(session, "805EC0FFFFFF", CONSOLE, ignored=True)
-
-
-def test_many_unknown_phones_within_an_hour_raise_the_alarm(session, caplog, monkeypatch):
-    monkeypatch.setattr("webprov.unknownphones.ALARM_PER_HOUR", 3)
-    for number in range(2):
-        make_stranger(session, f"0013FF{number:06X}")
-    make_stranger(session, "0013FFFFFFFF", last_seen_at=utc_now() - timedelta(hours=2))
-    assert many_lately(session) == 0
-
-    make_stranger(session, "0013FF0000AA")
-    warn_of_many(session)
-
-    assert many_lately(session) == 3
-    assert "3 unknown MAC addresses asked" in caplog.text

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from views.access import requires, visible_tenants, within
 from views.database import db_session
 from views.devices.blueprint import bp
+from views.firmwareseen import firmware_of
 from views.paging import here, pager
 from views.partials import wants_partial
 from views.site import current_site
@@ -57,6 +58,9 @@ def index() -> ResponseReturnValue:
         "size_urls": {size: here(per=size if size != 50 else None, page=None) for size in PAGE_SIZES},
         "days_since": _days_since,
         "urls": _row_urls(),
+        "more_columns": bool(request.args.get("more")),
+        "columns_url": here(more=None if request.args.get("more") else 1),
+        "firmware_of": lambda device: firmware_of(device.user_agent, device.model, device.tenant),
         "is_partial": wants_partial(),
         "own_credentials": current_site().settings.device_credentials,
     }

@@ -2,6 +2,8 @@ import pytest
 
 from tests.factories import make_device
 from webprov.provisioning import provision_device
+from webprov.store.database import writing
+from webprov.store.models import Device, utc_now
 
 MINE, FOREIGN = "805EC0000001", "805EC0000002"
 HTMX = {"HX-Request": "true"}
@@ -93,3 +95,17 @@ def test_names_are_shown_as_text(admin, session, site):
 
     assert "<script>alert" not in page
     assert "<img src=x" not in page
+
+
+def test_list_says_which_phone_has_older_files_and_more_on_wish(admin, devices, session):
+    with writing(session):
+        session.query(Device).filter_by(mac="805EC0000001").update(
+            {"revision": 9, "fetched_revision": 7, "last_fetch_at": utc_now(), "last_fetch_address": "192.0.2.7"}
+        )
+
+    plain, wide = admin.get("/devices/").text, admin.get("/devices/?more=1").text
+
+    assert plain.count("has revision 7, current is 9") == 1
+    assert "192.0.2.7" not in plain
+    assert "192.0.2.7" in wide
+    assert '<th scope="col">Firmware</th>' in wide
