@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 from webprov.changes.tenants import create_tenant
 from webprov.changes.variables import VariableScope, set_variables
 from webprov.csvtable import write_csv
+from webprov.democontacts import add_contacts
 from webprov.demofetches import add_fetches
 from webprov.demofiles import add_files, name_firmware
 from webprov.deviceimport import import_devices
+from webprov.directories import regenerate_dirty
 from webprov.enums import Role
 from webprov.people import create_user, find_user
 from webprov.provisioning import provision_devices
@@ -54,12 +56,14 @@ def fill_demo(session: Session, loader: SiteLoader) -> str | None:
     set_variables(session, VariableScope(), {"SYSLOG_SERVER": "logs.example.net", "POLL_SECONDS": "3600"}, CONSOLE)
     chance = random.Random(7)  # noqa: S311 - nothing secret comes from it
     import_devices(session, loader.load(session), _csv(_fleet(chance)), CONSOLE)
+    add_contacts(session, loader, _TENANTS)
     provision_devices(session, loader.load(session), list(session.scalars(select(Device.id))))
     add_fetches(session, loader.config, chance, {key: agent for key, (_, agent) in _MODELS.items()})
     import_devices(session, loader.load(session), _csv(_corrections(session)), CONSOLE)
     moved = session.scalars(select(Device.id).where(Device.label == _MOVED, Device.enabled).order_by(Device.id)).all()
     provision_devices(session, loader.load(session), moved[::2])
     add_files(session, loader)
+    regenerate_dirty(session, loader.load(session))
     password = random_password()
     create_user(session, CONSOLE, name=NAME, password=password, role=Role.ADMINISTRATOR)
     return password

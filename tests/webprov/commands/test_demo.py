@@ -17,6 +17,8 @@ def test_demo_fills_an_instance_with_phones_that_render(tmp_path):
     assert status[status.index("devices") + 1] == "60"
     assert status[status.index("failed") + 1] == "0"
     assert listed.count("harbour") + listed.count("orchard") == 60
+    assert status[status.index("dirty") + 2] == "0"
+    assert (tmp_path / "demo" / "provisioning" / "CONTACTS" / "harbour" / "yealink.xml").exists()
 
 
 def test_demo_leaves_an_instance_of_somebody_else_alone(fleet):
