@@ -101,6 +101,9 @@ def sync_now(
 def _note_refusals(session: Session, lease: Lease, kind: SyncKind, refused: Sequence[DueSync]) -> tuple[str, ...]:
     """Let everybody see which directories wait for a person; those that are well again no longer do."""
     sentences = {due.source.path: due.refusal for due in refused}
+    noted = select(SyncTarget.path).where(SyncTarget.kind == kind, SyncTarget.needs_confirmation)
+    if not sentences and session.scalars(noted.limit(1)).first() is None:
+        return ()
     changed = [
         target
         for target in targets_of(session, kind)
