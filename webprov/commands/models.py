@@ -10,6 +10,7 @@ from webprov.changes.tenants import find_tenant
 from webprov.commands.opening import opened
 from webprov.commands.output import counted, json_option, remark, show_json, show_rows
 from webprov.modelcheck import check_models
+from webprov.phones.modelkeys import model_segment
 from webprov.phones.phonemodel import PhoneModel, Refusal
 from webprov.rights import CONSOLE
 from webprov.store.devicedata import read_tenants
@@ -89,4 +90,6 @@ def _row(model: PhoneModel) -> dict[str, object]:
         "lines": model.lines,
         "keys": model.keys,
         "files": files,
+        "segment": model_segment(model.key),
+        "firmware_dir": model.firmware_dir,
     }
