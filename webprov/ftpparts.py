@@ -7,6 +7,7 @@ from OpenSSL import SSL
 from webprov.enums import Protocol
 from webprov.serving.fetching import Fetching
 from webprov.serving.ftp import FtpServer, openssl_context
+from webprov.serving.garbage import collect_seldom
 from webprov.serving.tlscontexts import Contexts, phone_policy
 from webprov.store.instance import Instance
 
@@ -18,6 +19,7 @@ def run_ftp(instance: Instance, listener: socket.socket, protocol: Protocol) -> 
     policy = phone_policy(instance.config, lambda: fetching.gatekeeper.rules.settings)
     has_tls = protocol is Protocol.FTPS or not policy.pair.own
     contexts: Contexts[SSL.Context] | None = Contexts(policy, openssl_context) if has_tls else None
+    collect_seldom()
     try:
         FtpServer(listener, fetching, protocol, contexts.current if contexts else lambda: None).run()
     finally:

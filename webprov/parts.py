@@ -1,6 +1,5 @@
 """The parts of `webprov serve`, each run in processes of its own: where they listen, and what they run (design)."""
 
-import gc
 import importlib
 import os
 import socket
@@ -13,6 +12,7 @@ from webprov.config import Config
 from webprov.enums import Protocol
 from webprov.errors import WebprovError
 from webprov.serving.fetching import Fetching
+from webprov.serving.garbage import collect_seldom
 from webprov.serving.http import PhoneApp
 from webprov.serving.httpserver import PHONE_LIMITS, admin_limits, make_server
 from webprov.serving.sources import Sources
@@ -76,7 +76,7 @@ def _spool(config: Config) -> str:
 def run_http(instance: Instance, listener: socket.socket) -> None:
     """The phones' HTTP."""
     fetching = Fetching(instance)
-    _collect_seldom()
+    collect_seldom()
     try:
         make_server(PhoneApp(fetching), listener, PHONE_LIMITS, _is_proxy(instance)).run()
     finally:
@@ -91,7 +91,7 @@ def run_https(instance: Instance, listener: socket.socket) -> None:
 def run_tftp(instance: Instance, listener: socket.socket) -> None:
     """The phones' TFTP."""
     fetching = Fetching(instance)
-    _collect_seldom()
+    collect_seldom()
     try:
         TftpServer(listener, Desk(fetching)).run()
     finally:
@@ -121,13 +121,6 @@ def _named(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return found
-
-
-def _collect_seldom() -> None:
-    """Spare the garbage collector the file index and the waiting fetches: a fifth of the time in a storm."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def _is_proxy(instance: Instance) -> Callable[[str], bool]:

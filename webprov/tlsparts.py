@@ -11,6 +11,7 @@ from typing import Any
 from webprov.config import Config
 from webprov.enums import Protocol
 from webprov.serving.fetching import Fetching
+from webprov.serving.garbage import collect_seldom
 from webprov.serving.http import PhoneApp
 from webprov.serving.https import make_tls_server
 from webprov.serving.httpserver import PHONE_LIMITS, admin_limits
@@ -24,6 +25,7 @@ def run_https(instance: Instance, listener: socket.socket, is_proxy: Callable[[s
     policy = phone_policy(instance.config, lambda: fetching.gatekeeper.rules.settings)
     contexts: Contexts[ssl.SSLContext] = Contexts(policy, stdlib_context)
     app = PhoneApp(fetching, Protocol.HTTPS)
+    collect_seldom()
     try:
         make_tls_server(app, listener, PHONE_LIMITS, is_proxy, contexts.current).run()
     finally:

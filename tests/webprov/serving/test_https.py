@@ -216,6 +216,22 @@ def test_ph12_client_certificates_are_checked_in_the_handshake(phones, authority
     assert fetch(right) == 0
 
 
+def test_ph12_a_certificate_opens_the_files_of_its_mac_alone(phones, authority, curl):
+    other = "805EC0999999"
+    phones.fleet.add_phone(other, b"#other\n")
+    phones.fleet.change(client_certificates="required")
+    pairs = {name: authority.issue(name) for name in (MAC, other, "generic")}
+
+    def status(name: str) -> bytes:
+        certificate, key = map(str, pairs[name])
+        return curl("--cert", certificate, "--key", key, "-u", ":", "-o", "/dev/null", "-w", "%{http_code}").stdout
+
+    assert eventually(lambda: curl().returncode != 0)
+    assert status(MAC) == b"200"
+    assert status(other) == b"404"
+    assert status("generic") == b"404"
+
+
 def test_ph12_optional_client_certificates_let_those_without_one_try(phones, authority, curl, tmp_path):
     phones.fleet.change(client_certificates="optional")
     foreign = Authority(tmp_path / "foreign", "Other CA").issue(MAC)
