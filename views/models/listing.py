@@ -44,7 +44,7 @@ def index() -> ResponseReturnValue:
         scope=scope,
         brands=sorted({model.brand for model in models}, key=str.casefold),
         unfiltered=here(q=None, brand=None, page=None, **{"from": None}),
-        refusals=[(one, _to_correct(one)) for one in _refusals()],
+        refusals=[(one, _to_correct(one)) for one in sorted(_refusals(), key=_follows)],
     )
 
 
@@ -58,6 +58,11 @@ def _to_correct(refusal: Refusal) -> str:
         if section and section.file == refusal.file:
             return url_for("models.edit", key=refusal.model, scope=tenant, **{"as": "text"})  # type: ignore[arg-type]
     return ""
+
+
+def _follows(refusal: Refusal) -> bool:
+    """Is it only the consequence of another one?"""
+    return refusal.reason.startswith("It extends [")
 
 
 def _refusals() -> list[Refusal]:

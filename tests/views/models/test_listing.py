@@ -135,3 +135,13 @@ def test_what_may_be_secret_is_for_administrators(admin, sign_in, own, config):
 
     assert "canary-1" in admin.get("/models/yealink-t46u/?tab=effective").text
     assert "canary-1" not in sign_in(Role.SUPPORT, name="Noor").get("/models/yealink-t46u/?tab=effective").text
+
+
+def test_many_refusals_leave_room_for_the_list(admin, own, config):
+    heirs = "".join(f"[heir-{n}]\nextends = broken\n" for n in range(30))
+    (config.user_provisioning_dir / "models.txt").write_text(heirs + "[broken]\nlines = many\n")
+
+    note = re.search(r'id="refusals".*?</details>', admin.get("/models/").text, re.S)[0]
+
+    assert note.index("<b>broken</b>") < note.index("<b>heir-0</b>")
+    assert "22 more</summary>" in note
