@@ -54,6 +54,8 @@ def _take(base: str, password: str, mac: str) -> None:
         "device-light": (f"/devices/{mac}/", "light", WIDE),
         "files-light": (f"/devices/{mac}/preview", "light", WIDE),
         "settings-light": ("/settings/", "light", WIDE),
+        "model-light": ("/models/yealink-t54w/?tab=effective", "light", WIDE),
+        "template-light": ("/templates/edit?name=yealink/phone.cfg&scope=", "light", WIDE),
         "fetches-light": ("/fetches/", "light", WIDE),
         "unknown-light": ("/unknown/", "light", WIDE),
         "firmware-light": ("/firmware/", "light", WIDE),
