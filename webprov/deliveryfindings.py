@@ -73,7 +73,7 @@ def _bucket(name: str, found: BucketComparison) -> Iterator[Finding]:
 
 
 def _wrong(name: str, what: str, keys: Sequence[str], state: CheckState, why: str) -> Finding:
-    remedy = f"{why} Run: webprov check --delivery --repair"
+    remedy = f"{why} Repair: webprov check --delivery --repair"
     return Finding(f"Bucket {name}: {_files(len(keys))} {what} ({_some(keys)})", state, remedy)
 
 

@@ -68,3 +68,29 @@ def test_the_page_of_the_file_transport_heals_before_ones_eyes(live, config, fle
     page.locator("#compare").click()
     expect(page.locator("#comparison-heading")).to_be_focused()
     assert sideways(page) == 0
+
+
+def test_the_connection_and_the_script_are_tried_from_the_form(live, config, fleet, inside, storage):
+    with live.instance.sessions() as session:
+        save_settings(session, storage.settings(), CONSOLE)
+        provision_device(session, SiteLoader(config).load(session), MAC)
+    folder = config.script_dirs[-1]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    folder.chmod(0o755)
+    script = folder / "push.sh"
+    script.write_text('#!/bin/sh\necho "for $PROV_MAC"\n')
+    script.chmod(0o755)
+    page = inside("/settings/")
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.locator("#settings-connection")).to_contain_text("This works.")
+
+    page.locator("input[name=transport][value=script]").check()
+    page.locator("#script_path").fill(str(script))
+    page.locator("#own_password").fill(PASSWORD)
+    page.locator("#script-device").fill("80:5e:c0:00:00:01")
+    page.locator("#test-script").click()
+
+    expect(page.locator("#settings-connection")).to_contain_text("The script ended well.")
+    expect(page.locator("#settings-connection pre")).to_have_text(f"for {MAC}")
+    with live.instance.sessions() as session:
+        assert load_settings(session).transport == "s3"
