@@ -14,9 +14,10 @@ class Access:
 
     def judge(self, record: ServedFile, asker: Asker, *, own_credentials: bool) -> Reason:
         """DELIVERED, or why `asker` gets nothing. `own_credentials`: the setting of that name."""
-        device, tenant = record.device, tenant_of_contacts(record)
+        device = record.device
         if device is not None and not device.enabled:
             return Reason.UNKNOWN_NAME
+        tenant = "" if device else tenant_of_contacts(record)
         networks = device.networks if device else self._index.networks(tenant)
         if networks and not asker.source.within(networks):
             return Reason.TENANT_NETWORK

@@ -191,7 +191,8 @@ class Fetching:
         path = self._assets.find(name.casefold())
         if path is not None:
             return open_asset(self._root + path)._replace(path=path)
-        self._note_unknown(name, asker)
+        if mac and device is None and not self._index.knows(mac):
+            self.gatekeeper.note_unknown(asker, mac)
         return _NOT_THERE
 
     def _sent_back(self, device: ServedDevice, name: str, asker: Asker) -> FetchedFile:

@@ -5,7 +5,7 @@ guessed, and only then a name is looked up. Every refusal has a reason that only
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -25,7 +25,7 @@ from webprov.store.secrets import keyring
 from webprov.store.settings import ProvisioningSettings, load_settings
 from webprov.store.watch import CounterWatch
 
-_SHARED = Identity(Proven.SHARED)
+_SHARED = Verdict(Reason.DELIVERED, Identity(Proven.SHARED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Rules:
     """The saved settings, in the form in which each request needs them."""
 
     settings: ProvisioningSettings
-    sources: Mapping[Protocol, Sources]
+    sources: Sources
+    tftp_sources: Sources
     http_login: Login
     ftp_login: Login
     previous: tuple[tuple[str, Login, float], ...] = ()
@@ -70,12 +71,18 @@ class Gatekeeper:
     def source(self, protocol: Protocol, peer: str, forwarded_for: str = "") -> Source:
         """Where a request by `protocol` from `peer` comes from, and whether phones may be there. `forwarded_for`: an
         X-Forwarded-For header, believed from trusted proxies."""
-        sources = self.rules.sources[protocol]
-        return sources.source(sources.behind(peer, forwarded_for))
+        rules = self.rules
+        sources = rules.tftp_sources if protocol is Protocol.TFTP else rules.sources
+        return sources.source(sources.behind(peer, forwarded_for) if forwarded_for else peer)
+
+    @property
+    def asks_for_certificates(self) -> bool:
+        """Whether a client certificate counts for anything."""
+        return self._rules.settings.client_certificates != "off"
 
     def is_proxy(self, peer: str) -> bool:
         """Whether `peer` is a trusted proxy, whose headers are believed."""
-        return self.rules.sources[Protocol.HTTP].is_proxy(peer)
+        return self.rules.sources.is_proxy(peer)
 
     def check_http(
         self,
@@ -90,7 +97,7 @@ class Gatekeeper:
         `certificate`: None where the request did not come by TLS."""
         if not source.allowed:
             return Verdict(Reason.NETWORK)
-        rules = self.rules
+        rules = self._rules  # `source` has just looked whether they are the latest
         if certificate is not None and rules.settings.client_certificates != "off":
             verdict = self._judge_certificate(certificate, required=rules.settings.client_certificates == "required")
             if verdict:
@@ -172,7 +179,7 @@ class Gatekeeper:
             if not source.exempt:
                 self._guesses.note(source.key, Kind.CREDENTIALS, token_hex(4))
             return Verdict(Reason.WRONG_CREDENTIALS)
-        return Verdict(Reason.STALE_NONCE) if proof is Proof.STALE else Verdict(Reason.DELIVERED, _SHARED)
+        return Verdict(Reason.STALE_NONCE) if proof is Proof.STALE else _SHARED
 
     def _load(self) -> Rules:
         with self._instance.sessions() as session:
@@ -180,18 +187,19 @@ class Gatekeeper:
             previous = previous_logins(session)
         return Rules(
             settings=settings,
-            sources={protocol: self._sources(settings, protocol) for protocol in Protocol},
+            sources=self._sources(settings, None),
+            tftp_sources=self._sources(settings, settings.tftp_networks),
             http_login=Login(settings.http_user, settings.http_password),
             ftp_login=Login(settings.ftp_user, settings.ftp_password),
             previous=tuple((old.kind, Login(old.user, old.password), old.until.timestamp()) for old in previous),
         )
 
-    def _sources(self, settings: ProvisioningSettings, protocol: Protocol) -> Sources:
+    def _sources(self, settings: ProvisioningSettings, only: str | None) -> Sources:
         return Sources(
             settings.phone_networks,
             self._instance.config.trusted_proxies,
             exempt=settings.exempt_networks,
-            only=settings.tftp_networks if protocol is Protocol.TFTP else None,
+            only=only,
         )
 
 

@@ -92,7 +92,8 @@ class PhoneApp:
     def _check(self, environ: dict[str, Any], source: Source, method: str, now: float) -> Verdict:
         header = environ.get("HTTP_AUTHORIZATION", "")
         target = environ["REQUEST_URI"]
-        return self._gatekeeper.check_http(source, header, method, target, now, self._certificate(environ))
+        certificate = self._certificate(environ) if self._gatekeeper.asks_for_certificates else None
+        return self._gatekeeper.check_http(source, header, method, target, now, certificate)
 
     def _certificate(self, environ: dict[str, Any]) -> ClientCertificate | None:
         """What this connection, or the trusted proxy in front of it, verified."""
