@@ -4,18 +4,15 @@ A tenant is dirty when its contacts changed since its files were built, or anyth
 the models that its devices use, templates, settings, variables, its lines where they are included. Nobody has to say
 so: `directoryinputs` compares it with what was noted at the last build.
 
-Whoever carries the files on (the sync with the bucket) compares `DirectoryRecord.files_version`, which grows in the
-transaction that wrote other files, with its own `synced_version`: `directories_to_sync` lists those that differ,
-`note_synced` stores what has arrived. Folders of deleted tenants wait in `RemovedDirectory` until they are gone.
+The sync with the bucket compares the folder itself with what it carried last (`syncruns`); it is nudged after a build.
 """
 
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webprov.delivery.assets import SyncKind
@@ -26,9 +23,9 @@ from webprov.nudges import nudge
 from webprov.rendering.directories import Directories, render_directories
 from webprov.site import Site, SiteLoader
 from webprov.store.contactrecords import (
+    DIRECTORIES_DUTY,
     FOLDER,
     DirectoryRecord,
-    RemovedDirectory,
     directory_of,
     touch_directory,
 )
@@ -36,15 +33,13 @@ from webprov.store.database import bump, writing
 from webprov.store.instance import Instance
 from webprov.store.leases import Lease
 from webprov.store.models import RenderedFileRecord, Tenant, utc_now
-from webprov.store.watch import CounterWatch
 from webprov.syncs import DUTIES
-from webprov.worker import Duty
+from webprov.worker import Duty, TurnFailed
 
 log = logging.getLogger(__name__)
 
 MOST_SECONDS = 300.0
 """How old a change may become before the directories show it (spec 7)."""
-_LISTEN_SECONDS = 0.5
 _FILES: Any = RenderedFileRecord.__table__
 
 
@@ -92,16 +87,13 @@ def regenerate(session: Session, site: Site, tenant_id: int, lease: Lease | None
         return _store(session, site, inputs, made, len(people))
 
 
-def remove_directory(session: Session, site: Site, tenant_id: int, tenant: str) -> None:
+def remove_directory(session: Session, site: Site, tenant: str) -> None:
     """Remove the files of a tenant that is being deleted, inside the transaction under way (spec 9)."""
     rows = _records(session, tenant)
     if not rows:
         return
     site.files.remove(row.path for row in rows)
     drop_records(session, [row.id for row in rows])
-    record = session.get(DirectoryRecord, tenant_id)
-    if record and record.synced_version:
-        session.merge(RemovedDirectory(tenant=tenant))
     bump(session, "files")
     bump(session, "directories")
 
@@ -114,37 +106,20 @@ def mark_damaged(session: Session, paths: Iterable[str]) -> None:
 
 
 def directories_duty(instance: Instance) -> Duty:
-    """Make due directories each `WEBPROV_CONTACTS_INTERVAL`, at most 5 minutes, and as soon as somebody asks."""
-    loader, watch = SiteLoader(instance.config), CounterWatch(instance.engine)
+    """Make due directories each `WEBPROV_CONTACTS_INTERVAL`, at most 5 minutes, and when it is nudged."""
+    loader = SiteLoader(instance.config)
     interval = min(float(instance.config.contacts_interval_seconds), MOST_SECONDS)
-    seen, due = 0, 0.0
 
     def turn(session: Session, lease: Lease) -> float:
-        nonlocal seen, due
-        asked = watch.counts().get("build_directories", 0)
-        if asked == seen and monotonic() < due:
-            return _LISTEN_SECONDS
-        seen, due = asked, monotonic() + interval
         results = regenerate_dirty(session, loader.load(session), lease)
         if any(result.written or result.removed for result in results):
             nudge(session, DUTIES[SyncKind.CONTACTS])
-        return _LISTEN_SECONDS
+        failed = [f"{result.tenant}: {result.error}" for result in results if result.error]
+        if failed:
+            raise TurnFailed(failed[0].split("\n")[0], interval)
+        return interval
 
-    return Duty("directories", turn)
-
-
-def directories_to_sync(session: Session) -> list[tuple[str, int]]:
-    """Tenants whose files differ from what was carried on last, each with the `files_version` that it has now."""
-    query = select(Tenant.name, DirectoryRecord.files_version).join(Tenant, Tenant.id == DirectoryRecord.tenant_id)
-    due = query.where(DirectoryRecord.files_version != DirectoryRecord.synced_version).order_by(Tenant.name)
-    return [(row.name, row.files_version) for row in session.execute(due)]
-
-
-def note_synced(session: Session, tenant: str, files_version: int) -> None:
-    """The bucket has what `files_version` of this tenant was, read before carrying began; in a write transaction."""
-    chosen = DirectoryRecord.tenant_id == select(Tenant.id).where(Tenant.name == tenant).scalar_subquery()
-    session.execute(update(DirectoryRecord).where(chosen).values(synced_version=files_version))
-    session.execute(delete(RemovedDirectory).where(RemovedDirectory.tenant == tenant))
+    return Duty(DIRECTORIES_DUTY, turn)
 
 
 def _store(session: Session, site: Site, inputs: Inputs, made: Directories, people: int) -> BuildResult | None:
@@ -162,7 +137,6 @@ def _store(session: Session, site: Site, inputs: Inputs, made: Directories, peop
     except StorageError as e:
         written, removed, made.errors = [], [], [*made.errors, str(e)]
     if written or removed:
-        record.files_version += 1
         bump(session, "files")
     if {row.path for row in before} != {row.path for row in _records(session, tenant.name)}:
         tenant.version += 1  # CONTACTS_URL of its devices changes

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from tests.factories import make_device, make_tenant, small_config
 from tests.webprov.contactbook import add_people, book, give_directories
 from tests.webprov.workers import Workers, wait_for
-from webprov.changes.contacts import add_contact, change_contact, delete_contacts
+from webprov.changes.contacts import add_contact, ask_for_build, change_contact, delete_contacts
 from webprov.directories import dirty_tenants
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
@@ -108,3 +108,17 @@ def test_an_edit_while_no_worker_runs_is_seen_once_one_does(config, session, sit
     workers.start()
 
     assert wait_for(lambda: book(config) == [("Anna", "201"), ("Bo", "202"), ("Cy", "203")], 60)
+
+
+def test_somebody_who_asks_does_not_wait_for_the_interval(config, session, site, workers, monkeypatch):
+    monkeypatch.setenv("WEBPROV_CONTACTS_INTERVAL", "280")
+    slow = Workers(config)
+    slow.start()
+    assert wait_for(lambda: book(config) == [("Ann", "201"), ("Bo", "202"), ("Cy", "203")], 60)
+    change_contact(session, CONSOLE, "acme", 1, {"first_name": "Anna"})
+
+    ask_for_build(session, CONSOLE, "acme")
+
+    seen = wait_for(lambda: book(config) == [("Anna", "201"), ("Bo", "202"), ("Cy", "203")], 60)
+    slow.close()
+    assert seen

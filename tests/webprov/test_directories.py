@@ -1,12 +1,13 @@
 """Contact directories: when they are made, what an edit or a crash in the middle does (BG-02, BG-03)."""
 
+import dataclasses
+
 import pytest
 from sqlalchemy import select, update
 
 from tests.factories import MAC, make_device, make_tenant, small_config
 from tests.webprov.contactbook import DIRECTORY, add_people, book, give_directories
-from tests.webprov.workers import wait_for
-from webprov.changes.contacts import ask_for_build, change_contact, delete_contacts, include_lines
+from webprov.changes.contacts import change_contact, delete_contacts, include_lines
 from webprov.changes.devices import delete_devices
 from webprov.changes.settings import save_settings
 from webprov.changes.tenants import delete_tenant
@@ -14,10 +15,8 @@ from webprov.changes.variables import VariableScope, set_variables
 from webprov.config import Config
 from webprov.directories import (
     directories_duty,
-    directories_to_sync,
     dirty_tenants,
     mark_damaged,
-    note_synced,
     regenerate,
     regenerate_dirty,
 )
@@ -27,10 +26,11 @@ from webprov.provisioning import provision_device
 from webprov.rendering import directories as rendering
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
-from webprov.store.contactrecords import DirectoryRecord, RemovedDirectory
+from webprov.store.contactrecords import DirectoryRecord
 from webprov.store.database import writing
 from webprov.store.leases import Lease, LeaseLost
 from webprov.store.models import Device, RenderedFileRecord, Tenant
+from webprov.worker import TurnFailed
 from webprov.workload import workload
 
 
@@ -103,13 +103,13 @@ def test_unchanged_files_are_not_written_again(config, session, build, loader):
     add_people(session, "Ann")
     build()
     path = config.provisioning_dir / "CONTACTS" / "acme" / "book.xml"
-    before = path.stat().st_ino, record(session).files_version
+    before = path.stat().st_ino
 
     result = regenerate(session, loader.load(session), tenant_id(session))
 
     assert result is not None
     assert result.written == ()
-    assert (path.stat().st_ino, record(session).files_version) == before
+    assert path.stat().st_ino == before
 
 
 def test_files_are_recorded_where_phones_look(session, build):
@@ -304,7 +304,6 @@ def test_a_damaged_file_is_made_anew(config, session, build):
 def test_deleting_a_tenant_removes_its_files(config, session, build, loader):
     add_people(session, "Ann")
     build()
-    note(session)
     site = loader.load(session)
     delete_devices(session, site, [MAC], CONSOLE)
 
@@ -312,47 +311,25 @@ def test_deleting_a_tenant_removes_its_files(config, session, build, loader):
 
     assert not (config.provisioning_dir / "CONTACTS").exists()
     assert session.scalars(select(RenderedFileRecord).where(RenderedFileRecord.owner == "CONTACTS/acme")).all() == []
-    assert session.scalars(select(RemovedDirectory.tenant)).all() == ["acme"]
 
 
-def note(session):
-    with writing(session):
-        for name, version in directories_to_sync(session):
-            note_synced(session, name, version)
-
-
-def test_the_sync_learns_which_tenants_changed(session, build):
-    add_people(session, "Ann")
-    build()
-    assert [name for name, _ in directories_to_sync(session)] == ["acme"]
-    note(session)
-    assert directories_to_sync(session) == []
-
-    change_contact(session, CONSOLE, "acme", 1, {"first_name": "Anna"})
-    build()
-
-    assert [name for name, _ in directories_to_sync(session)] == ["acme"]
-
-
-def test_the_duty_builds_at_its_interval_and_when_asked(config, instance, session, loader, monkeypatch):
-    clock = [1000.0]
-    monkeypatch.setattr("webprov.directories.monotonic", lambda: clock[0])
+def test_the_duty_builds_each_interval_and_says_what_failed(config, instance, session, loader):
     duty, lease = directories_duty(instance), Lease(instance.sessions, "directories")
     assert lease.hold()
-    duty.turn(session, lease)
     add_people(session, "Ann")
 
-    duty.turn(session, lease)
-    assert book(config) is None
-    clock[0] += config.contacts_interval_seconds
-    duty.turn(session, lease)
+    assert duty.turn(session, lease) == config.contacts_interval_seconds
     assert book(config) == [("Ann", "201")]
 
-    change_contact(session, CONSOLE, "acme", 1, {"first_name": "Anna"})
-    ask_for_build(session, CONSOLE, "acme")
+    (config.templates_dir / "test" / "book.xml").write_text("<open>")
+    with pytest.raises(TurnFailed, match=r"acme: test/book\.xml") as failed:
+        directories_duty(instance).turn(session, lease)
+    assert failed.value.rest.seconds == config.contacts_interval_seconds
 
-    def turned():
-        duty.turn(session, lease)
-        return book(config) == [("Anna", "201")]
 
-    assert wait_for(turned)  # the counters are looked at every few milliseconds
+def test_a_long_interval_is_cut_to_five_minutes(config, instance, session, loader):
+    slow = dataclasses.replace(instance, config=dataclasses.replace(config, contacts_interval_seconds=86400))
+    lease = Lease(instance.sessions, "directories")
+    assert lease.hold()
+
+    assert directories_duty(slow).turn(session, lease) == 300

@@ -15,9 +15,10 @@ from webprov.changes.tenants import find_tenant
 from webprov.contactinput import parse_contact, search_values
 from webprov.csvtable import MAX_ROWS
 from webprov.errors import Conflict, NotFound
+from webprov.nudges import nudge
 from webprov.rights import Actor, Right
-from webprov.store.contactrecords import CONTACT_FIELDS, Contact, directory_of, touch_directory
-from webprov.store.database import bump, writing
+from webprov.store.contactrecords import CONTACT_FIELDS, DIRECTORIES_DUTY, Contact, directory_of, touch_directory
+from webprov.store.database import writing
 from webprov.store.devicedata import BATCH
 from webprov.store.models import Tenant
 
@@ -91,10 +92,9 @@ def include_lines(session: Session, by: Actor, tenant: str, *, on: bool) -> None
 
 
 def ask_for_build(session: Session, by: Actor, tenant: str) -> None:
-    """Let the worker build what is due of this tenant now rather than at its next round."""
-    with writing(session):
-        editable_tenant(session, by, tenant)
-        bump(session, "build_directories")
+    """Let the worker build what is due now rather than at its next round. Raises NotFound, NotAllowed."""
+    editable_tenant(session, by, tenant)
+    nudge(session, DIRECTORIES_DUTY)
 
 
 def editable_tenant(session: Session, by: Actor, tenant: str) -> Tenant:

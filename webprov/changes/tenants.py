@@ -109,7 +109,7 @@ def delete_tenant(session: Session, site: Site, name: str, by: Actor) -> None:
         people = session.scalars(select(User.name).where(User.tenant_id == tenant.id)).all()
         if people:
             raise Conflict(f"{', '.join(people)} belong to {name}. Move or disable them first.")
-        remove_directory(session, site, tenant.id, name)
+        remove_directory(session, site, name)
         session.delete(tenant)
         withdraw_contacts(session, name)
         record_change(session, by, "delete", "tenant", name, tenant_id=tenant.id)

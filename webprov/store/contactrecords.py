@@ -1,4 +1,4 @@
-"""The tables of contact directories: people, how far each tenant's files are, what is left to remove (spec 7).
+"""The tables of contact directories: people, how far each tenant's files are (spec 7).
 
 `DirectoryRecord.version` grows with every change of a tenant's contacts; `built_version` is the one that the files on
 disk were made from. It is only ever set to a version that was read before the build began, so a change during a build
@@ -14,8 +14,7 @@ from sqlalchemy import ForeignKey, Index, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from webprov.store.database import bump
-from webprov.store.models import Base, RenderedFileRecord, utc_now
+from webprov.store.models import Base, RenderedFileRecord
 
 CONTACT_FIELDS = (
     "first_name",
@@ -32,6 +31,8 @@ CONTACT_FIELDS = (
 """What a contact has, in the order of the CSV (contract)."""
 NUMBER_FIELDS = ("extension", "work", "mobile", "home", "other")
 FOLDER = "CONTACTS"
+DIRECTORIES_DUTY = "directories"
+"""The duty of the worker that makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Contact(Base):
 
 class DirectoryRecord(Base):
     """How far the directory files of one tenant are. `inputs` is a hash of all that they are made from but the
-    contacts; `files_version` grows whenever a file changed, `synced_version` is the one that the bucket has."""
+    contacts."""
 
     __tablename__ = "directories"
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)
@@ -85,16 +86,6 @@ class DirectoryRecord(Base):
     inputs: Mapped[str] = mapped_column(default="")
     error: Mapped[str] = mapped_column(default="")  # a sentence a line; the old files are still there
     warnings: Mapped[str] = mapped_column(default="")
-    files_version: Mapped[int] = mapped_column(default=0)
-    synced_version: Mapped[int] = mapped_column(default=0)
-
-
-class RemovedDirectory(Base):
-    """A deleted tenant whose folder may still lie in the bucket; the row goes when it has been removed there."""
-
-    __tablename__ = "removed_directories"
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 def directory_of(session: Session, tenant_id: int) -> DirectoryRecord:
@@ -115,7 +106,6 @@ def touch_directory(session: Session, tenant_id: int, changes: int = 1) -> None:
     directory_of(session, tenant_id)
     grown = {"version": DirectoryRecord.version + changes}
     session.execute(update(DirectoryRecord).where(DirectoryRecord.tenant_id == tenant_id).values(grown))
-    bump(session, "contacts")
 
 
 def directory_files(session: Session) -> dict[str, frozenset[str]]:

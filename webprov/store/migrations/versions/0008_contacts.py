@@ -37,22 +37,13 @@ def upgrade() -> None:
         sa.Column("inputs", sa.String(), nullable=False),
         sa.Column("error", sa.String(), nullable=False),
         sa.Column("warnings", sa.String(), nullable=False),
-        sa.Column("files_version", sa.Integer(), nullable=False),
-        sa.Column("synced_version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_directories")),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenants.id"], name=op.f("fk_directories_tenant_id_tenants"), ondelete="CASCADE"
         ),
     )
-    op.create_table(
-        "removed_directories",
-        sa.Column("tenant", sa.String(), nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_removed_directories")),
-    )
 
 
 def downgrade() -> None:
-    op.drop_table("removed_directories")
     op.drop_table("directories")
     op.drop_table("contacts")
