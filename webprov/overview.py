@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, extract, func, select
+from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from webprov.serving.askers import Reason
@@ -44,14 +44,14 @@ def fetches_by_hour(session: Session, now: datetime, *where: ColumnElement[bool]
     without one the requests of strangers count too."""
     last = now.replace(minute=0, second=0, microsecond=0)
     hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
-    parts = (extract("day", FetchRecord.at), extract("hour", FetchRecord.at))
-    query = select(*parts, FetchRecord.reason, func.count()).where(FetchRecord.at >= hours[0])
+    hour = func.substr(cast(FetchRecord.at, String), 1, 13)  # 2026-03-29 07; twice as fast as taking times apart
+    query = select(hour, FetchRecord.reason, func.count()).where(FetchRecord.at >= hours[0])
     if where:
         query = query.where(FetchRecord.device_id.in_(select(Device.id).where(*where)))
-    counts: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
-    for day, hour, reason, count in session.execute(query.group_by(*parts, FetchRecord.reason)):
-        counts[int(day), int(hour)][reason] = count
-    return [_hour(at, counts.get((at.day, at.hour), {})) for at in hours]
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, reason, count in session.execute(query.group_by(hour, FetchRecord.reason)):
+        counts[name][reason] = count
+    return [_hour(at, counts.get(f"{at:%Y-%m-%d %H}", {})) for at in hours]
 
 
 def _hour(at: datetime, counts: dict[str, int]) -> Hour:
