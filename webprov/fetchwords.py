@@ -42,6 +42,8 @@ WORDS: dict[str, Words] = {
     Reason.TOO_LARGE: Words(Answer.REFUSED, "what it sent is too large"),
     Reason.TOO_MANY: Words(Answer.REFUSED, "it sent too many files"),
     Reason.NOT_KEPT: Words(Answer.REFUSED, "what it sent could not be stored"),
+    Reason.BROKEN_OFF: Words(Answer.REFUSED, "broken off before the end"),
+    Reason.BUSY: Words(Answer.REFUSED, "too many transfers at once, tries again"),
     Reason.LOCKED_OUT: Words(Answer.REFUSED, "locked out after wrong guesses"),
     Reason.METHOD: Words(Answer.REFUSED, "only reading is allowed"),
 }
