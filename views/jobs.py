@@ -1,6 +1,7 @@
 """Jobs: what runs in the background, how far it is, what came of it (ui guide 8)."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -126,7 +127,11 @@ def _background() -> dict[str, object]:
     if not current_actor().may(Right.SEE_SYSTEM):
         return {"duties": None}
     session = db_session()
-    return {"duties": duty_states(session), "has_worker": worker_runs(session, current_site().config)}
+    return {
+        "duties": duty_states(session),
+        "has_worker": worker_runs(session, current_site().config),
+        "soon": utc_now() + timedelta(minutes=1),
+    }
 
 
 def progress_of(job: JobRecord) -> Progress:

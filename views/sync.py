@@ -74,7 +74,9 @@ class Standing:
         """The word of the state as tables show it."""
         if self.run and self.is_under_way:
             return self.run.state
-        return "failed" if self.failing or self.doubtful else "synced" if self.synced_at else "off"
+        if self.failing:
+            return "failed"
+        return "warning" if self.doubtful else "synced" if self.synced_at else "off"
 
     @property
     def seconds_left(self) -> int | None:

@@ -104,6 +104,7 @@ def test_lost_files_are_confirmed_one_directory_at_a_time(admin, root, work, ses
     post(admin, "/sync/assets/now", "/sync/assets/confirm", forced="PROFILES")
     work()
 
+    assert "To be confirmed" in page
     assert "To be confirmed" not in admin.get("/sync/").text
     assert admin.get("/sync/assets/confirm").location == "/sync/"
     session.rollback()
