@@ -133,8 +133,11 @@ def _one_round(serve: Callable[[int], None], requests: list[bytes]) -> float:
 
 
 @contextmanager
-def running(serve: Callable[[int], None]) -> Iterator[int]:
-    """`serve(port)` in a process on the last core while this one keeps to the first; yields the port."""
+def running(serve: Callable[[int], None], wait: Callable[[int], None] | None = None) -> Iterator[int]:
+    """`serve(port)` in a process on the last core while this one keeps to the first; yields the port.
+
+    `wait(port)` comes back once it answers; by default, once it takes connections.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = multiprocessing.get_context("spawn").Process(target=_on_last_core, args=(serve, port), daemon=True)
@@ -142,7 +145,7 @@ def running(serve: Callable[[int], None]) -> Iterator[int]:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])
     try:
-        _wait_for(port)
+        (wait or wait_for)(port)
         yield port
     finally:
         os.sched_setaffinity(0, cores)
@@ -156,7 +159,8 @@ def _on_last_core(serve: Callable[[int], None], port: int) -> None:
     serve(port)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until somebody takes connections at `port`; raises TimeoutError."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
