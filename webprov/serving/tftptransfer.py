@@ -47,7 +47,7 @@ class Patience:
     """
 
     first: float = 1.0
-    shortest: float = 0.1
+    shortest: float = 0.25
     longest: float = 6.0
     final: float = 10.0
     tries: int = 5
