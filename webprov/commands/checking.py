@@ -34,5 +34,6 @@ def _delivery(desk: Opened, *, repair: bool) -> list[Finding]:
     found = check_delivery(desk.session, desk.site())
     if repair and found.bucket and found.bucket.repairable:
         repair_bucket(desk.session, CONSOLE, found.bucket)
-        click.echo(f"{found.bucket.repairable:,} objects are put again or removed while a worker runs.", err=True)
+        objects = "1 object is" if found.bucket.repairable == 1 else f"{found.bucket.repairable:,} objects are"
+        click.echo(f"{objects} put again or removed while a worker runs.", err=True)
     return list(found.findings)

@@ -1,5 +1,13 @@
 import socket
 
+from sqlalchemy import select
+
+from webprov.changes.settings import save_settings
+from webprov.delivery.s3 import open_s3
+from webprov.rights import CONSOLE
+from webprov.store.models import PushRecord
+from webprov.store.settings import load_settings
+
 
 def test_check_prints_findings_by_the_contracts_names(webprov):
     findings = webprov.json("check", exit_code=webprov.try_("check").exit_code)
@@ -18,3 +26,25 @@ def test_check_exits_1_when_something_bites(config, webprov):
 
     assert result.exit_code == 1
     assert "Another program uses this port." in result.stdout
+
+
+def test_check_delivery_says_what_the_bucket_lacks_and_repairs_it(session, storage, tmp_path, webprov):
+    save_settings(session, storage.settings(s3_prefix=f"{tmp_path.name}/", external_server="127.0.0.1:9"), CONSOLE)
+    key = f"{tmp_path.name}/test-desk/805ec0000009.cfg"
+    client = open_s3(load_settings(session))
+    client._put(key, b"of a phone that is gone", "text/plain")
+
+    findings = webprov.json("check", "--delivery", exit_code=webprov.try_("check", "--delivery").exit_code)
+    repaired = webprov.try_("check", "--delivery", "--repair")
+
+    client.close()
+    session.rollback()
+    assert {"what": f"Bucket acme-phones: 1 file orphaned ({key})", "state": "warning"} in [
+        {name: finding[name] for name in ("what", "state")} for finding in findings
+    ]
+    assert "1 object is put again or removed" in repaired.stderr
+    assert session.scalars(select(PushRecord.key)).all() == [key]
+
+
+def test_repair_needs_delivery(webprov):
+    assert webprov.try_("check", "--repair").exit_code == 2
