@@ -102,6 +102,7 @@ def test_all_keys_say_which_section_file_and_line_states_them(admin, own):
     assert "All tenants" in row
     assert "user_provisioning/models.txt:2" in row
     assert "inherited" in family
+    assert 'href="/models/edit?key=_yealink' in family
 
 
 def test_show_is_that_of_the_chosen_tenant(admin, own):
@@ -124,6 +125,7 @@ def test_people_of_a_tenant_see_their_models_and_change_none(sign_in, tenants, c
     assert "acme-bad" in index
     assert "globex" not in index
     assert "canary" not in page
+    assert "/templates/" not in pal.get("/models/acme-door/?tab=files").text
     assert "Add model" not in index
     assert pal.get("/models/edit?key=acme-door&scope=acme").status_code == 403
     assert pal.get("/models/globex-door/?tenant=globex").status_code == 404
