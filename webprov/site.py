@@ -41,13 +41,15 @@ class Site:
     files: FileStore
     loader: "SiteLoader"
     directories_version: int = 0
+    edits: tuple[int, ...] = ()  # how often pages have changed models and templates
     _versions: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def current(self, session: Session) -> "Site":
         """This site, or a fresh one where settings or global variables have been saved since, or a contact directory
-        appeared or went."""
+        appeared or went, or a page changed models or templates."""
         saved = session.scalar(select(SettingsRecord.version)), *(count_of(session, name) for name in _COUNTED)
-        if saved == (self.settings.version, self.variables_version, self.directories_version):
+        known = self.settings.version, self.variables_version, self.directories_version
+        if saved == known and _edits(session) == self.edits:
             return self
         return self.loader.load(session)
 
@@ -104,6 +106,7 @@ class SiteLoader:
         self._files = FileStore(config.provisioning_dir)
         self._transport: FileTransport | None = None
         self._transport_key: tuple[object, ...] = ()
+        self._edits: tuple[int, ...] = ()
         self._lock = threading.Lock()
 
     def look_again(self) -> Catalog:
@@ -120,16 +123,23 @@ class SiteLoader:
             return self._transport
 
     def load(self, session: Session) -> Site:
-        """What is saved and installed now."""
-        settings = load_settings(session)
+        """What is saved and installed now; models that a page changed, in whatever process, count at once."""
+        settings, edits = load_settings(session), _edits(session)
+        catalog = self._catalogs.current() if edits == self._edits else self._catalogs.reload()
+        self._edits = edits
         return Site(
             config=self.config,
             settings=settings,
             system=SystemData(settings, read_global_variables(session), directory_files(session)),
             variables_version=count_of(session, "variables"),
-            catalog=self._catalogs.current(),
+            catalog=catalog,
             library=self._library.snapshot(),
             files=self._files,
             loader=self,
             directories_version=count_of(session, "directories"),
+            edits=edits,
         )
+
+
+def _edits(session: Session) -> tuple[int, ...]:
+    return tuple(count_of(session, name) for name in ("models", "templates"))

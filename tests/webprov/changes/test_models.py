@@ -135,3 +135,13 @@ def test_only_administrators_change_models(session, site):
         save_model(session, site, "test-desk", "", "lines = 3", Actor("Sam", Role.SUPPORT))
     with pytest.raises(NotFound):
         save_model(session, site, "test-desk", "nobody", "lines = 3", CONSOLE)
+
+
+def test_other_processes_use_a_saved_model_at_once(session, site, config):
+    other = SiteLoader(config, recheck_seconds=3600)
+    before = other.load(session)
+
+    saved(session, site, "test-desk", "lines = 3")
+
+    assert before.current(session).catalog.model("test-desk").lines == 3
+    assert other.load(session).catalog.model("test-desk").lines == 3
