@@ -33,7 +33,7 @@ def status(port: int, path: str) -> int | None:
         connection.close()
 
 
-def eventually(check, seconds: float = 10.0):
+def eventually(check, seconds: float = 30.0):
     end = time.monotonic() + seconds
     while not (found := check()) and time.monotonic() < end:
         time.sleep(0.05)

@@ -1,21 +1,17 @@
 """Starts the parts as processes, restarts what dies, follows the settings (design, "Processes").
 
 The supervisor binds each port once and hands the socket to the part's processes, so that changing one part touches no
-other. Children notice its end by their standard input: when that closes, they stop (`run_child`).
+other. Children notice its end by their standard input: when that closes, they stop (`processes`).
 """
 
 import errno
 import fcntl
 import logging
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -25,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webprov.config import Config
 from webprov.errors import AlreadyRunning
 from webprov.parts import PARTS, Part, Place
-from webprov.serving.retirement import RETIRE, listen_for_retirement
+from webprov.processes import Child, wait_for_end
 from webprov.store.instance import Instance
 from webprov.store.listeners import Listener, ListenerState, note_listener
 from webprov.store.settings import load_settings
@@ -35,11 +31,8 @@ log = logging.getLogger(__name__)
 
 _TURN_SECONDS = 0.2
 _BIND_AGAIN_SECONDS = 2
-_STOP_SECONDS = 5
 _LONGEST_BACKOFF_SECONDS = 10
 _HEALTHY_SECONDS = 10
-_RETIRE_SECONDS = 3_600  # a firmware over a slow line takes its time
-NO_LISTENER = -1
 
 
 class Supervisor:
@@ -180,67 +173,6 @@ class Team:
             self._noted = listener
 
 
-class Child:
-    """One process of a part."""
-
-    def __init__(self, name: str, listener: socket.socket | None) -> None:
-        number = listener.fileno() if listener else NO_LISTENER
-        command = [sys.executable, "-m", "webprov", "serve", "--only", name, "--listener-fd", str(number)]
-        passed = [number] if listener else []
-        self._process = subprocess.Popen(command, pass_fds=passed, stdin=subprocess.PIPE)  # noqa: S603
-        self._started = time.monotonic()
-        self._kill_at = float("inf")
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
-    def age_seconds(self) -> float:
-        """How long ago it was started."""
-        return time.monotonic() - self._started
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended; its pipe is closed then."""
-        if self._process.poll() is None:
-            return False
-        if self._process.stdin:
-            self._process.stdin.close()
-        return True
-
-    @property
-    def status(self) -> int | None:
-        """Its exit status; negative: the signal that ended it."""
-        return self._process.returncode
-
-    def retire(self) -> None:
-        """Ask it to take nobody new, and to go when it has served those it has."""
-        self._process.send_signal(RETIRE)
-        self._kill_at = time.monotonic() + _RETIRE_SECONDS
-
-    def terminate(self) -> None:
-        """Ask it to go at once."""
-        self._process.terminate()
-        self._kill_at = time.monotonic() + _STOP_SECONDS
-
-    def kill_when_late(self) -> None:
-        """End it by force when it had its time."""
-        if time.monotonic() >= self._kill_at:
-            self._process.kill()
-
-
-def wait_for_end(children: Iterable[Child]) -> None:
-    """Wait for processes that were asked to end; who takes more than five seconds is ended by force."""
-    waiting = list(children)
-    while waiting:
-        for child in waiting:
-            child.kill_when_late()
-        waiting = [child for child in waiting if not child.ended]
-        time.sleep(0.02)
-
-
 def bind(place: Place) -> socket.socket:
     """A bound socket at `place`, listening where it is a stream; raises OSError. `::` takes IPv4 too."""
     family, _, _, _, address = socket.getaddrinfo(place.host, place.port, type=place.kind)[0]
@@ -273,33 +205,6 @@ def lock_instance(config: Config, only: str | None) -> IO[str]:
             f"webprov is already running for {config.instance}. Stop that one first, or set another WEBPROV_INSTANCE."
         ) from None
     return file
-
-
-def run_child(part: Part, instance: Instance, listener_fd: int) -> None:
-    """Be one process of a part until the supervisor says so or is gone; it may have left us a socket."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor too, which then ends us in order
-    signal.signal(signal.SIGTERM, _leave)
-    listen_for_retirement()
-    threading.Thread(target=_end_with_parent, name="Parent", daemon=True).start()
-    with suppress(SystemExit):
-        if listener_fd == NO_LISTENER:
-            part.run(instance)
-            return
-        with socket.socket(fileno=listener_fd) as listener:
-            part.run(instance, listener)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit
-
-
-def _end_with_parent() -> None:
-    """Wait for the supervisor's end of our standard input to close; then stop, by force where it takes too long."""
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_STOP_SECONDS)
-    os._exit(1)
 
 
 def _why_not(place: Place, error: OSError) -> str:

@@ -108,7 +108,7 @@ def test_https_answers_and_a_move_lets_a_transfer_end(service):
     old, new = free_port(), free_port()
     service.change(https_enabled=True, https_port=old)
     service.start()
-    assert eventually(lambda: https_status(old), 15) == 401
+    assert eventually(lambda: https_status(old)) == 401
     with ssl._create_unverified_context().wrap_socket(socket.create_connection(("127.0.0.1", old))) as running:
         login = basic(fleet.settings.http_user, fleet.settings.http_password)
         running.sendall(f"GET /provisioning/big.bin HTTP/1.0\r\nAuthorization: {login}\r\n\r\n".encode())
@@ -132,7 +132,7 @@ def test_ftp_moves_while_lftp_downloads_and_nothing_is_cut(service, tmp_path):
     old, new = free_port(), free_port()
     service.change(ftp_enabled=True, ftp_port=old)
     service.start()
-    assert eventually(lambda: not is_free(old), 15)
+    assert eventually(lambda: not is_free(old))
     settings = Fleet(service.instance).settings
     script = (
         f"set net:limit-rate 2000000; set net:max-retries 1; open -u {settings.ftp_user},{settings.ftp_password}"
@@ -176,7 +176,7 @@ def test_the_admin_ui_speaks_https_where_it_has_a_certificate(service, tmp_path)
         finally:
             connection.close()
 
-    answer = eventually(page, 15)
+    answer = eventually(page)
     cookies = answer.headers.get_all("Set-Cookie")
     assert answer.status == 200
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"

@@ -10,9 +10,10 @@ from webprov.enums import Protocol
 from webprov.hosts import Host, compose_url
 from webprov.logs import set_up_logging
 from webprov.parts import PARTS, part_named
+from webprov.processes import run_child
 from webprov.store.instance import Instance, new_setup_token, open_instance
 from webprov.store.settings import ProvisioningSettings, load_settings
-from webprov.supervisor import Supervisor, lock_instance, run_child
+from webprov.supervisor import Supervisor, lock_instance
 
 _ALL = ("admin", "http", "https", "ftp", "ftps", "tftp", "worker")
 
