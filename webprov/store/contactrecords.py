@@ -55,7 +55,10 @@ class Contact(Base):
     """One person or company of a tenant. `sort_key` and `search_text` are folded from the fields, for the list."""
 
     __tablename__ = "contacts"
-    __table_args__ = (Index("ix_contacts_tenant_id_sort_key", "tenant_id", "sort_key"),)
+    __table_args__ = (
+        Index("ix_contacts_tenant_id_sort_key", "tenant_id", "sort_key"),
+        Index("ix_contacts_tenant_id_group_name", "tenant_id", "group_name"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
     first_name: Mapped[str] = mapped_column(default="")

@@ -27,6 +27,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_contacts_tenant_id_sort_key", "contacts", ["tenant_id", "sort_key"])
+    op.create_index("ix_contacts_tenant_id_group_name", "contacts", ["tenant_id", "group_name"])
     op.create_table(
         "directories",
         sa.Column("tenant_id", sa.Integer(), nullable=False),
