@@ -12,6 +12,8 @@ def test_models_list_has_the_contracts_members(webprov):
         "lines": 2,
         "keys": 4,
         "files": ["${mac}.cfg", "${mac}-info.xml", "common.cfg"],
+        "segment": "test-desk",
+        "firmware_dir": "FIRMWARE-test-desk",
     }
     assert "test-lobby  Testphone  Testphone Lobby" in webprov("models", "list")
 
