@@ -13,6 +13,7 @@ from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
     assert_expected,
+    catalog,
     golden_device,
     library,
     maximum_device,
@@ -21,6 +22,7 @@ from tests.phone_templates.fleet import (
     render,
     render_contacts,
 )
+from webprov.phones.discovery import Discovery
 from webprov.rendering.render import render_device
 from webprov.rendering.systemdata import SystemData
 from webprov.rendering.variables import device_variables
@@ -49,8 +51,9 @@ def with_variables(**values: str) -> dict[str, str]:
     return settings(replace(golden_device(VVX), variables=variables))
 
 
-def test_files_of_a_vvx450_are_as_expected():
-    assert_expected(golden_device(VVX, MAC), VVX)
+@pytest.mark.parametrize("key", [VVX, "polycom-ip601", "polycom-trio-8800"])
+def test_files_of_a_usual_phone_are_as_expected(key):
+    assert_expected(golden_device(key, MAC), key)
 
 
 @pytest.mark.parametrize("key", models("Polycom"))
@@ -67,6 +70,22 @@ def test_every_model_with_all_lines_and_keys_gives_sound_files(key):
         assert told[f"reg.{line.number}.displayName"] == line.display_name
     assert all(ElementTree.fromstring(file.text) is not None for file in files.values())
     assert not [file.warnings for file in files.values() if file.warnings]
+
+
+@pytest.mark.parametrize(
+    ("agent", "key"),
+    [
+        ("FileTransport PolycomVVX-VVX_450-UA/5.9.1.0615 Type/Application", VVX),
+        ("FileTransport PolyCCX-CCX_500-UA/9.4.1.0508 (SN:64167f9f4c90) Type/Application", "polycom-ccx500"),
+        ("FileTransport PolycomSoundPointIP-SPIP_601-UA/3.1.8.0070", "polycom-ip601"),
+        ("FileTransport PolycomRealPresenceTrio-Trio_8800-UA/5.9.0.11421 Type/Application", "polycom-trio-8800"),
+        ("FileTransport PolyEdge-Edge_E350-UA/8.2.1.0001 Type/Application", "polycom-edge-e350"),
+    ],
+)
+def test_user_agent_tells_the_model(agent, key):
+    found = Discovery(catalog().models()).guess("", agent)
+
+    assert found.model == key
 
 
 @pytest.mark.parametrize("key", models("Polycom"))
@@ -123,6 +142,21 @@ def test_codecs_are_ranked_in_their_order_and_others_switched_off():
 
     ranks = {name: told[f"voice.codecPref.{name}"] for name in ("Opus", "G711_A", "G722", "G711_Mu", "G729_AB")}
     assert ranks == {"Opus": "1", "G711_A": "2", "G722": "3", "G711_Mu": "0", "G729_AB": "0"}
+
+
+def test_codecs_of_older_software_have_their_own_names():
+    device = replace(golden_device("polycom-ip300"), variables={"CODECS": CustomValue("pcma g729")})
+
+    told = settings(device)
+
+    ranks = {name: value for name, value in told.items() if name.startswith("voice.codecPref.")}
+    assert ranks == {
+        "voice.codecPref.IP_300.G711A": "1",
+        "voice.codecPref.IP_300.G729AB": "2",
+        "voice.codecPref.IP_300.G711Mu": "",
+        "voice.codecPref.IP_300.G722": "",
+    }
+    assert "voice.codecPref.G711Mu" in settings(golden_device("polycom-ip601"))
 
 
 @pytest.mark.parametrize(
