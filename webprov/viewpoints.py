@@ -46,9 +46,10 @@ def look_through(session: Session, site: Site, key: str) -> tuple[DeviceData, Ph
 def _typical(session: Session, site: Site) -> list[Viewpoint]:
     groups = select(func.min(Device.id)).group_by(Device.tenant_id, Device.model)
     first = session.scalars(groups.order_by(func.count().desc()).limit(MOST)).all()
-    columns = select(Device.mac, Device.label, Device.model, Tenant.name).join(Tenant)
-    order = (Device.id.in_(first).desc(), Device.label, Device.id)
-    rows = session.execute(columns.order_by(*order).limit(MOST))
+    others = select(Device.id).where(Device.id.not_in(first)).order_by(Device.id).limit(MOST - len(first))
+    chosen = [*first, *session.scalars(others)]
+    columns = select(Device.mac, Device.label, Device.model, Tenant.name).join(Tenant).where(Device.id.in_(chosen))
+    rows = session.execute(columns.order_by(Device.id.in_(first).desc(), Device.label, Device.id))
     return [_device(site, *row) for row in rows]
 
 
