@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from views.access import chosen_tenant, requires, within
 from views.chart import NARROW, draw_chart
@@ -18,7 +18,7 @@ from views.site import current_site
 from views.unknown import discovery, kinds_waiting
 from webprov.alarms import MACS_AN_HOUR, guessed_macs
 from webprov.certificatereports import certificate_reports
-from webprov.devicelist import NOT_SEEN_DAYS, DeviceQuery, PhoneState, list_devices
+from webprov.devicelist import NOT_SEEN_DAYS, PhoneState, count_devices
 from webprov.enums import FileState, Protocol
 from webprov.hosts import Host, compose_url
 from webprov.overview import fetches_by_hour
@@ -58,12 +58,12 @@ def index() -> ResponseReturnValue:
     """Tiles and what to do next, or the first steps."""
     session = db_session()
     settings = load_settings(session)
-    if not session.scalar(select(func.count()).select_from(Device).where(within(Device.tenant_id))):
+    devices = count_devices(session, current_site(), within(Device.tenant_id))
+    if not devices.total:
         return render_template("dashboard/first.html", settings=settings, phones_url=phones_url(settings), **_watched())
-    found = list_devices(session, current_site(), DeviceQuery(within(Device.tenant_id), per_page=1))
-    counts = found.counts.states
-    narrowed = chosen_tenant() is not None or current_user.tenant_id
-    hours = fetches_by_hour(session, utc_now(), *([within(Device.tenant_id)] if narrowed else []))
+    counts = devices.states
+    tenant = chosen_tenant()
+    hours = fetches_by_hour(session, utc_now(), [tenant.id] if tenant else None)
     return render_template(
         "dashboard/index.html",
         settings=settings,

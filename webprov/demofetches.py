@@ -14,7 +14,8 @@ from webprov.config import Config
 from webprov.enums import Protocol
 from webprov.serving.askers import Reason
 from webprov.serving.fetch import Fetch
-from webprov.serving.strangers import count_days, note_strangers
+from webprov.serving.fetchcounts import STRANGERS, count_fetches
+from webprov.serving.strangers import note_strangers
 from webprov.store.database import writing
 from webprov.store.models import Device, FetchRecord, utc_now
 from webprov.store.uploadrecords import UploadRecord
@@ -49,7 +50,10 @@ def add_fetches(session: Session, config: Config, chance: random.Random, agents:
         strangers = list(_stray(now, chance))
         note_strangers(session, strangers)
         session.add_all(_record(None, fetch, mac) for mac, fetch in strangers)
-        count_days(session, [fetch for _, fetch in asked] + [fetch for _, fetch in strangers])
+        count_fetches(
+            session,
+            [(device.tenant_id, one) for device, one in asked] + [(STRANGERS, one) for _, one in strangers],
+        )
     _add_log(session, config, devices[0])
 
 

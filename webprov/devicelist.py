@@ -114,6 +114,11 @@ def list_devices(session: Session, site: Site, query: DeviceQuery) -> DevicePage
     return DevicePage(_rows(session, ids, state), counts, matching, page)
 
 
+def count_devices(session: Session, site: Site, where: ColumnElement[bool]) -> DeviceCounts:
+    """How many devices meet `where`, and how many of them are in each state."""
+    return _counts(session, file_state(session, site), where)
+
+
 def phone_state() -> ColumnElement[str | None]:
     """An SQL expression over Device that yields a PhoneState, or NULL where the phone fetched lately."""
     long_ago = utc_now() - timedelta(days=NOT_SEEN_DAYS)

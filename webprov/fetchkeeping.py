@@ -9,8 +9,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from webprov.config import Config
+from webprov.serving.fetchcounts import hour_name
 from webprov.store.database import writing
-from webprov.store.fetchrecords import FetchDay, UnknownPhone
+from webprov.store.fetchrecords import FetchDay, FetchHour, UnknownPhone
 from webprov.store.instance import Instance
 from webprov.store.leases import Lease
 from webprov.store.models import Device, FetchRecord
@@ -19,6 +20,7 @@ from webprov.worker import Duty
 _REST_SECONDS = 60.0
 _AT_ONCE = 5_000
 _DAYS_COUNTED = 400
+_DAYS_OF_HOURS = 7
 
 
 def fetches_duty(instance: Instance) -> Duty:
@@ -46,6 +48,8 @@ def forget_fetches(session: Session, config: Config) -> int:
     doomed = delete(FetchRecord).where(FetchRecord.id.in_(select(oldest.c.id)), is_old)
     days = newest_at - timedelta(days=_DAYS_COUNTED)
     session.execute(delete(FetchDay).where(FetchDay.day < f"{days:%Y-%m-%d}"))
+    hours = newest_at - timedelta(days=_DAYS_OF_HOURS)
+    session.execute(delete(FetchHour).where(FetchHour.hour < hour_name(hours)))
     return int(session.connection().execute(doomed).rowcount)
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.webprov.serving.fleet import Fleet
 from webprov.fetchkeeping import fetches_duty, forget_fetches
 from webprov.store.database import writing
-from webprov.store.fetchrecords import UnknownPhone
+from webprov.store.fetchrecords import FetchHour, UnknownPhone
 from webprov.store.leases import Lease
 from webprov.store.models import FetchRecord
 
@@ -31,6 +31,16 @@ def test_old_and_excess_requests_are_forgotten(session, config, history, days, r
     assert forgotten == 20 - left
     assert session.query(FetchRecord).count() == left
     assert session.query(FetchRecord).order_by(FetchRecord.id.desc()).first().at == NOW
+
+
+def test_counts_of_hours_that_no_page_shows_are_forgotten(session, config, history):
+    with writing(session):
+        session.add_all(FetchHour(hour=hour, tenant_id=1) for hour in ("2026-03-20 11", "2026-03-29 11"))
+
+    with writing(session):
+        forget_fetches(session, config)
+
+    assert [row.hour for row in session.query(FetchHour)] == ["2026-03-29 11"]
 
 
 def test_duty_forgets_phones_that_are_devices_now(instance, session, history):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from webprov.audit import CHANGED, Differences, record_change
@@ -15,6 +15,7 @@ from webprov.phones.timezones import check_language, check_timezone
 from webprov.rights import Actor
 from webprov.site import Site
 from webprov.store.database import bump, writing
+from webprov.store.fetchrecords import FetchHour
 from webprov.store.models import Device, Tenant, TenantOverride, User
 from webprov.syncs import DUTIES, withdraw_contacts
 
@@ -111,6 +112,7 @@ def delete_tenant(session: Session, site: Site, name: str, by: Actor) -> None:
             raise Conflict(f"{', '.join(people)} belong to {name}. Move or disable them first.")
         remove_directory(session, site, name)
         session.delete(tenant)
+        session.execute(delete(FetchHour).where(FetchHour.tenant_id == tenant.id))  # its number may come again
         withdraw_contacts(session, name)
         record_change(session, by, "delete", "tenant", name, tenant_id=tenant.id)
     nudge(session, DUTIES[SyncKind.CONTACTS])

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from webprov.mac import find_mac
 from webprov.serving.batches import Batches
 from webprov.serving.fetch import Fetch
-from webprov.serving.strangers import count_days, note_strangers
+from webprov.serving.fetchcounts import STRANGERS, count_fetches
+from webprov.serving.strangers import note_strangers
 from webprov.store.database import BulkStatement, time_value, writing
 from webprov.store.instance import Instance
 from webprov.store.models import Device, FetchRecord, KnownSource
@@ -45,14 +46,16 @@ class FetchLog:
     def _write(self, batch: Sequence[Fetch]) -> None:
         macs = [fetch.mac or find_mac(fetch.path) or find_mac(fetch.user_agent) or "" for fetch in batch]
         with self._instance.sessions() as session, writing(session):
-            ids = _device_ids(session, macs)
+            known = _devices(session, macs)
+            ids = {mac: device.id for mac, device in known.items()}
             rows = [self._bulk.fetch_row(fetch, mac, ids.get(mac)) for fetch, mac in zip(batch, macs, strict=True)]
             self._bulk.insert_fetch.execute(session.connection(), rows)
             last = {fetch.mac: fetch for fetch in batch if fetch.delivered and fetch.mac in ids}
             changed = [self._bulk.device_row(fetch, ids[mac]) for mac, fetch in last.items()]
             self._bulk.update_device.execute(session.connection(), changed)
             self._update_sources(session, {fetch.source for fetch in last.values()})
-            count_days(session, batch)
+            tenants = (known[mac].tenant_id if mac in known else STRANGERS for mac in macs)
+            count_fetches(session, list(zip(tenants, batch, strict=True)))
             note_strangers(
                 session, [(mac, one) for mac, one in zip(macs, batch, strict=True) if mac and mac not in ids]
             )
@@ -120,13 +123,13 @@ class _Statements:
         return self._time_value(datetime.fromtimestamp(at, UTC))
 
 
-def _device_ids(session: Session, macs: Iterable[str]) -> dict[str, int]:
-    """The devices among these MACs, as they are in this transaction: one deleted meanwhile is not there."""
+def _devices(session: Session, macs: Iterable[str]) -> dict[str, Any]:
+    """Id and tenant by MAC of the devices among these, as they are in this transaction: none deleted meanwhile."""
     wanted = sorted({mac for mac in macs if mac})
-    found: dict[str, int] = {}
+    found: dict[str, Any] = {}
     for part in _chunks(wanted):
-        rows = session.execute(select(Device.mac, Device.id).where(Device.mac.in_(part)))
-        found.update((row.mac, row.id) for row in rows)
+        rows = session.execute(select(Device.mac, Device.id, Device.tenant_id).where(Device.mac.in_(part)))
+        found.update((row.mac, row) for row in rows)
     return found
 
 

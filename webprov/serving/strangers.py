@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from webprov.serving.fetch import Fetch
-from webprov.store.fetchrecords import FetchDay, UnknownPhone
+from webprov.store.fetchrecords import UnknownPhone
 from webprov.texts import safe_text
 
 MOST = 10_000
@@ -50,17 +50,6 @@ def note_strangers(session: Session, asked: Sequence[tuple[str, Fetch]]) -> None
     if new:
         session.execute(insert(UnknownPhone), [_new(mac, one) for mac, one in new])
         _evict(session)
-
-
-def count_days(session: Session, batch: Iterable[Fetch]) -> None:
-    """Count requests per day and protocol; inside the transaction of their records."""
-    counts = Counter((f"{datetime.fromtimestamp(one.at, UTC):%Y-%m-%d}", str(one.protocol)) for one in batch)
-    for (day, protocol), count in counts.items():
-        row = session.get(FetchDay, (day, protocol))
-        if row is None:
-            session.add(FetchDay(day=day, protocol=protocol, count=count))
-        else:
-            row.count = FetchDay.count + count
 
 
 _table: Any = UnknownPhone.__table__

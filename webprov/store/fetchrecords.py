@@ -35,3 +35,16 @@ class FetchDay(Base):
     day: Mapped[str] = mapped_column(primary_key=True)
     protocol: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(default=0)
+
+
+class FetchHour(Base):
+    """What became of the requests within one hour (UTC, like `2026-03-29 07`), by the tenant of the device, 0 for those
+    of strangers: files sent, files that had not changed, refusals. The dashboard reads these, not the records counted.
+    """
+
+    __tablename__ = "fetch_hours"
+    hour: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(primary_key=True)
+    sent: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)

@@ -6,7 +6,9 @@ from webprov.enums import Role
 from webprov.errors import Conflict, InvalidInput, NotFound
 from webprov.rights import CONSOLE, Actor
 from webprov.site import SiteLoader
+from webprov.store.database import writing
 from webprov.store.devicedata import read_tenants
+from webprov.store.fetchrecords import FetchHour
 from webprov.store.models import ChangeRecord, Device, Tenant, User
 
 
@@ -78,9 +80,13 @@ def test_a_tenant_with_devices_or_people_stays(session, site, acme):
 
 
 def test_delete_tenant(session, site, acme):
+    with writing(session):
+        session.add(FetchHour(hour="2026-03-29 11", tenant_id=acme.id, sent=3))
+
     delete_tenant(session, site, "acme", CONSOLE)
 
     assert session.scalars(select(Tenant)).all() == []
+    assert session.scalars(select(FetchHour)).all() == []
 
 
 def test_a_foreign_tenant_is_like_none(session, acme):

@@ -6,7 +6,7 @@ from webprov.enums import Protocol
 from webprov.serving import strangers
 from webprov.serving.fetch import Fetch
 from webprov.store.database import writing
-from webprov.store.fetchrecords import FetchDay, UnknownPhone
+from webprov.store.fetchrecords import UnknownPhone
 
 STRANGER = "805EC0777777"
 
@@ -96,19 +96,6 @@ def test_scanner_crowds_out_itself(session, monkeypatch):
     found = rows(session)
     assert len(found) == 10
     assert {STRANGER, "805EC0777778", "0013FF000027"} <= found.keys()
-
-
-def test_requests_are_counted_per_day_and_protocol(session):
-    day = 86_400
-
-    for batch in ([fetch(MAC, at=day), fetch(MAC, at=2 * day)], [fetch(MAC, at=2 * day + 5)]):
-        with writing(session):
-            strangers.count_days(session, [one for _, one in batch])
-
-    assert {(row.day, row.protocol): row.count for row in session.query(FetchDay)} == {
-        ("1970-01-02", "http"): 1,
-        ("1970-01-03", "http"): 2,
-    }
 
 
 @pytest.mark.parametrize("agent", ["", "Agent 2"])
