@@ -11,6 +11,7 @@ from pathlib import Path
 
 import netaddr
 
+from webprov.phones.modelkeys import fill_sets
 from webprov.phones.phonemodel import PhoneModel
 from webprov.phones.useragents import Said, bare_name, read_user_agent
 
@@ -93,7 +94,7 @@ def contradiction(guess: Guess, mac: str, model: str) -> str:
 def _names_of(model: PhoneModel) -> set[str]:
     given = [rule.output for rule in model.files] + [rule.output for rule in model.shared]
     given += [request.name for request in model.boot]
-    names = {name.replace("${MAC}", _MAC).casefold() for name in given}
+    names = {fill_sets(name, model.sets).replace("${MAC}", _MAC).casefold() for name in given}
     return {name for name in names if "${" not in name.replace(_MAC, "")}
 
 

@@ -117,6 +117,11 @@ def resolve_sets(output: str, sets: Mapping[str, str]) -> str:
     return check_path(name)
 
 
+def fill_sets(name: str, sets: Mapping[str, str]) -> str:
+    """The same for any name: its `${set_NAME}` replaced as far as there are values, all else as it stands."""
+    return _SET_IN_NAME.sub(lambda match: sets.get(match[1], match[0]), name)
+
+
 def is_paged(output: str) -> bool:
     """Whether a directory of this name comes in pages: `cisco-${DIRECTORY_PAGE}.xml`."""
     return bool(_PAGE_IN_NAME.search(output))

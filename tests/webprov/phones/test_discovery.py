@@ -21,6 +21,8 @@ def shipped():
         ("Yealink SIP-T19P_E2 53.84.0.125 80:5e:c0:00:00:01", "yealink-t19p-e2"),
         ("FileTransport PolycomVVX-VVX_450-UA/5.9.1.0615 Type/Application", "polycom-vvx450"),
         ("FileTransport PolycomSoundPointIP-SPIP_331-UA/4.0.3.7562 Type/Application", "polycom-ip331"),
+        ("Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 2010.12-4 000413922D24 SXM:0 UXM:0)", "snom-d785"),
+        ("Mozilla/4.0 (compatible; snomPA1-SIP 8.4.35 1.1.3-s)", "snom-pa1"),
         ("Grandstream Model HW GRP2614 SW 1.0.9.26 DevId c074ad000006", "grandstream-grp2614"),
     ],
 )
@@ -47,6 +49,11 @@ def test_first_half_of_the_mac_tells_the_brand_but_never_the_model(shipped, mac,
     guess = shipped.guess(mac, "curl/8.5")
 
     assert (guess.brand, guess.model) == (brand, "")
+
+
+def test_name_that_a_model_completes_by_its_own_values_tells_the_model(shipped):
+    assert shipped.guess("000413123456", "curl/8.5", ["provisioning/snomD785-000413123456.htm"]).model == "snom-d785"
+    assert shipped.guess("000413123456", "curl/8.5", ["snomD785.htm"]).model == "snom-d785"
 
 
 @pytest.fixture
