@@ -293,3 +293,97 @@ def test_override_stands_within_the_settings():
     device = replace(golden_device(DESK), override='    <call_waiting idx="1" perm="R">visual</call_waiting>')
 
     assert settings(device)["call_waiting 1"] == "visual"
+
+
+BASE = "snom-m700"
+BASES = [key for key in models("Snom") if key not in DESKS]
+MEMBER = "000413B0B0B0"
+
+
+def base_settings(device: DeviceData, mac: str = "") -> dict[str, str]:
+    """The settings of a base station, like `user_name 1`."""
+    return read(render(device)[f"snom{model(device.model).sets['NAME']}-{mac or device.mac}.htm"].text)
+
+
+def test_all_bases_are_there():
+    assert [*BASES] == ["snom-m300", "snom-m400", "snom-m700", "snom-m900"]
+
+
+def test_file_of_a_usual_base_is_as_expected():
+    assert_expected(golden_device("snom-m300", MAC), "snom-m300")
+
+
+@pytest.mark.parametrize("key", BASES)
+def test_every_base_takes_all_its_extensions(key):
+    device = maximum_device(key)
+
+    told = base_settings(device)
+
+    assert [told[f"user_realname {line.number}"] for line in device.lines] == [
+        line.display_name for line in device.lines
+    ]
+    assert [told[f"user_pass {line.number}"] for line in device.lines] == [line.password for line in device.lines]
+    assert [told[f"subscr_sip_hs_idx {n}"] for n in range(1, model(key).lines + 1)] == [
+        str(n) for n in range(1, model(key).lines + 1)
+    ]
+
+
+def test_handsets_sign_on_with_the_number_of_their_line_and_unused_extensions_are_off():
+    told = base_settings(golden_device(BASE))
+
+    assert (told["subscr_dect_ac_code 2"], told["user_name 2"], told["user_pname 2"]) == ("0002", "102", "auth102")
+    assert {told[f"user_active {n}"] for n in range(3, 201)} == {"off"}
+    assert told["user_pass 200"] == ""
+
+
+def test_server_of_a_base_is_told_once_for_all_extensions():
+    device = replace(
+        golden_device(BASE), variables={"SIP_TRANSPORT": CustomValue("tcp"), "SIP_PORT": CustomValue("5070")}
+    )
+
+    told = base_settings(device)
+
+    assert (told["user_host 1"], told["user_outbound 1"]) == ("pbx.example.com:5070", "sbc.example.com:5080")
+    assert (told["srv_sip_transport 1"], told["user_srtp 1"]) == ("tcp", "off")
+    assert told["codec_priority_list 1"] == "g722,pcma,pcmu,g729,telephone-event"
+    assert "user_host 2" not in told
+
+
+def test_further_bases_get_no_extensions_but_the_same_chain():
+    device = replace(golden_device(BASE), variables={"MEMBERS": CustomValue(MEMBER)})
+
+    first, further = base_settings(device), base_settings(device, MEMBER)
+
+    assert first["network_sync_chain_id"] == further["network_sync_chain_id"] == "512"
+    assert (further["http_pass"], "user_active 1" in further) == ("AdminPa55word", False)
+    assert "network_sync_enable" not in base_settings(golden_device(BASE))
+
+
+def test_base_loads_the_contacts_from_their_folder():
+    told = base_settings(golden_device(BASE))
+
+    assert told["phonebook_location"].endswith("/CONTACTS/acme/")
+    assert told["phonebook_filename"] == "snom-dect.xml"
+
+
+def test_clock_of_a_base_follows_every_zone():
+    device = golden_device("snom-m300")
+
+    def told(zone):
+        found = base_settings(replace(device, timezone=zone))
+        offset = timedelta(seconds=int(found["utc_offset"]))
+        named = re.fullmatch(r"[A-Z]{3}([+-][\d.]+)", found["timezone"])
+        assert not named or timedelta(hours=float(named[1])) == offset or zone == "America/St_Johns"
+        if found["dst_enable"] == "off":
+            return Clock(offset)
+        assert found["dst_fixed_day_enable"] == "off"
+        return Clock(offset, timedelta(hours=1), base_edge(found, "start"), base_edge(found, "stop"))
+
+    assert disagreements(told, but=["Australia/Lord_Howe", "Antarctica/Troll"]) == {}  # not told by how much it changes
+
+
+def base_edge(found: dict[str, str], name: str) -> Edge:
+    month, hour, day, week = (
+        int(found[f"dst_{name}_{part}"]) for part in ("month", "time", "day_of_week", "wday_last_in_month")
+    )
+    return Edge(month, week, (day - 2) % 7 + 1, timedelta(hours=hour))
