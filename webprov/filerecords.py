@@ -32,6 +32,11 @@ class FileEntry:
         """What must be unique: phones' names are looked up without regard to case."""
         return self.segment, self.path.casefold()
 
+    @property
+    def sha256(self) -> str:
+        """What records know the content by."""
+        return sha256(self.content).hexdigest()
+
 
 def disk_name(segment: str, path: str) -> str:
     """Where a file lies below the provisioning directory: in External mode under the model's segment (spec 2)."""
@@ -129,7 +134,7 @@ def _row(device_id: int | None, entry: FileEntry) -> dict[str, Any]:
         "path_key": entry.path.casefold(),
         "segment": entry.segment,
         "position": entry.position,
-        "sha256": sha256(entry.content).hexdigest(),
+        "sha256": entry.sha256,
         "size": len(entry.content),
         "masked": entry.masked,
         "written_at": utc_now(),

@@ -13,7 +13,8 @@ from webprov.store.models import Device, Tenant
 def file_state(session: Session, site: Site) -> ColumnElement[str]:
     """An SQL expression over Device (joined with Tenant) that yields a FileState.
 
-    A device is stale when any version it was rendered from is not the present one: rather too many than too few.
+    A device is stale when any version it was rendered from is not the present one, rather too many than too few, and
+    while it holds files that were put back.
     """
     model_version = _model_versions(session, site)
     stale = or_(
@@ -22,6 +23,7 @@ def file_state(session: Session, site: Site) -> ColumnElement[str]:
         Device.rendered_variables != site.variables_version,
         Device.rendered_tenant != Tenant.version,
         Device.rendered_model != model_version,
+        Device.restored_revision != 0,
     )
     return case(
         (Device.enabled.is_(False), FileState.DISABLED.value),

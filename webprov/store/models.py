@@ -174,6 +174,10 @@ class Device(Base):
     rendered_device: Mapped[int] = mapped_column(default=0)
     rendered_model: Mapped[str] = mapped_column(default="")
     revision: Mapped[int] = mapped_column(default=0)
+    revision_at: Mapped[datetime | None]  # since when its files have their present bytes
+    revision_cause: Mapped[str] = mapped_column(default="", server_default="")  # as webprov.revisions.cause_of says it
+    revision_for: Mapped[str] = mapped_column(default="", server_default="")  # the MAC and tenant they were made for
+    restored_revision: Mapped[int] = mapped_column(default=0, server_default="0")  # the one put back; 0: rendered
     shared_names: Mapped[str] = mapped_column(default="", server_default="")  # shared files it needs, one a line
     upload_names: Mapped[str] = mapped_column(default="", server_default="")  # what it may upload, one a line
 

@@ -41,15 +41,25 @@ class Keyring:
 
     def encrypt(self, text: str) -> str:
         """An ASCII token that only this ring opens; different each time."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), None)
-        return base64.b64encode(self._current + nonce + sealed).decode()
+        return base64.b64encode(self.seal(text.encode())).decode()
 
     def decrypt(self, token: str) -> str:
         """The text of `token`; raises KeyFileError where no key of this ring opens it."""
         try:
             raw = binascii.a2b_base64(token)
-            return self._ciphers[raw[:4]].decrypt(raw[4:16], raw[16:], None).decode()
+        except ValueError:
+            raw = b""
+        return self.unseal(raw).decode()
+
+    def seal(self, content: bytes) -> bytes:
+        """`content` encrypted, as bytes."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return self._current + nonce + self._ciphers[self._current].encrypt(nonce, content, None)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """What was given to `seal`; raises KeyFileError where no key of this ring opens it."""
+        try:
+            return self._ciphers[sealed[:4]].decrypt(sealed[4:16], sealed[16:], None)
         except (KeyError, ValueError, InvalidTag):
             raise KeyFileError(
                 "The key file does not open the secrets in this database. Put back the secret.key that belongs to it."

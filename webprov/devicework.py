@@ -1,0 +1,119 @@
+"""One device on its way through provisioning: its files rendered in memory, or why they could not be."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from webprov.errors import WebprovError
+from webprov.filerecords import FileEntry, disk_name
+from webprov.phones.phonemodel import PhoneModel
+from webprov.rendering.masking import masked
+from webprov.rendering.render import render_device, upload_names
+from webprov.rendering.rendered import RenderedFile
+from webprov.rendering.variables import device_variables
+from webprov.revisions import RESTORED, Revision, cause_of, made_for
+from webprov.site import Site
+from webprov.store.devicedata import DeviceData
+
+KnownTwins = Mapping[tuple[str, str], bytes]
+"""Masked twins that are still good, by (path, sha256)."""
+
+
+@dataclass
+class Work:
+    """One device on its way: what rendering gave, or why it did not."""
+
+    device: DeviceData
+    model: PhoneModel | None
+    entries: list[FileEntry] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+    uploads: str = ""
+    error: str = ""
+    written: list[str] = field(default_factory=list)
+    stale_rows: list[Any] = field(default_factory=list)
+    before: Any = None  # the row of the device as it was: names, versions, revision
+    restored: Revision | None = None  # the revision whose files these are, instead of rendered ones
+
+    @property
+    def changes(self) -> bool:
+        """Whether the device has other files than before."""
+        return bool(self.written or self.stale_rows)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the listeners have to know beside its own files: the shared ones it needs, and what it may send."""
+        if self.restored:
+            return self.before.shared_names, self.before.upload_names
+        segment = self.entries[0].segment if self.entries else ""
+        rules = self.model.shared if self.model else ()
+        return "\n".join(disk_name(segment, rule.output).casefold() for rule in rules), self.uploads
+
+
+def render_work(site: Site, device: DeviceData, known_twins: KnownTwins) -> Work:
+    """Render the device's own files, and their twins without secrets unless those are known; never raises for them."""
+    model = site.catalog.model(device.model, device.tenant.name)
+    if model is None:
+        return Work(device, None, error=f"The model “{device.model}” is missing. Choose another model or put it back.")
+    try:
+        context = device_variables(device, model, site.system).context
+        files = render_device(model, context, site.library, device.tenant.name)
+        uploads = "\n".join(upload_names(model, context, site.library)).casefold()
+        twins = [known_twins.get((file.path, file.sha256)) for file in files]
+        if None in twins:
+            twins = _masked_twins(site, device, model)
+    except WebprovError as e:
+        return Work(device, model, error=str(e))
+    segment = str(context.values["PROV_MODEL_SEGMENT"])
+    entries = [
+        FileEntry(file.path, segment, file.content, twin or b"", position)
+        for position, (file, twin) in enumerate(zip(files, twins, strict=True))
+    ]
+    warnings = tuple(dict.fromkeys((*context.warnings, *(text for file in files for text in file.warnings))))
+    return Work(device, model, entries, warnings, uploads)
+
+
+def outcome_values(site: Site, item: Work, now: datetime) -> dict[str, Any]:
+    """What is recorded of a device whose files are in place; `b_id` is its id, `b_step` 1 where they changed."""
+    device, before, restored = item.device, item.before, item.restored
+    shared, uploads = item.names
+    versions = restored.versions if restored else _versions(site, device)
+    cause = f"{RESTORED}{restored.number}" if restored else cause_of(before, versions)
+    changes = item.changes
+    return {
+        "b_id": device.id,
+        "shared_names": shared,
+        "upload_names": uploads,
+        "b_step": 1 if changes else 0,
+        "revision_at": now if changes else before.revision_at,
+        "revision_cause": cause if changes else before.revision_cause,
+        "revision_for": made_for(device.mac, device.tenant.id) if changes else before.revision_for,
+        "restored_revision": restored.number if restored else 0,
+        "provisioned_at": before.provisioned_at if restored else now,
+        "provision_error": "",
+        "provision_warnings": "\n".join(item.warnings),
+        **versions,
+    }
+
+
+def _versions(site: Site, device: DeviceData) -> dict[str, Any]:
+    return {
+        "rendered_settings": site.settings.version,
+        "rendered_variables": site.variables_version,
+        "rendered_tenant": device.tenant.version,
+        "rendered_device": device.version,
+        "rendered_model": site.model_version(device.model, device.tenant.name),
+    }
+
+
+def _masked_twins(site: Site, device: DeviceData, model: PhoneModel) -> list[bytes | None]:
+    """The same files for those who may not see secrets, compressed (security SE-03)."""
+    hidden, system = masked(device, site.system)
+    context = device_variables(hidden, model, system).context
+    return [packed(file) for file in render_device(model, context, site.library, device.tenant.name)]
+
+
+def packed(file: RenderedFile) -> bytes:
+    """The content as records keep it."""
+    return zlib.compress(file.content, 1)
