@@ -20,6 +20,7 @@ from webprov.alarms import MACS_AN_HOUR, guessed_macs
 from webprov.certificatereports import certificate_reports
 from webprov.devicelist import NOT_SEEN_DAYS, PhoneState, count_devices
 from webprov.enums import FileState, Protocol
+from webprov.fleet import bulk_stale
 from webprov.hosts import Host, compose_url
 from webprov.overview import fetches_by_hour
 from webprov.redelivery import Outbox, outbox
@@ -71,7 +72,7 @@ def index() -> ResponseReturnValue:
         advice=list(_advice(dict(counts)))[:5],
         chart=draw_chart(hours),
         narrow_chart=draw_chart(hours, NARROW),
-        stale=counts.get(FileState.STALE, 0),
+        stale=bulk_stale(session, current_site(), counts, within(Device.tenant_id)),
         progress=running_job(),
         blocked=blocked_sources(session) if current_user.may(Right.SEE_SYSTEM) else {},
         protocols=[(protocol, settings.port(protocol)) for protocol in Protocol if settings.enabled(protocol)],

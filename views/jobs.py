@@ -17,7 +17,7 @@ from webprov.changes.tenants import find_tenant
 from webprov.dutystates import duty_states
 from webprov.enums import FileState, ItemOutcome
 from webprov.errors import InvalidValue
-from webprov.fleet import ids_in_state
+from webprov.fleet import ids_in_state, not_restored, restored_count
 from webprov.jobs import (
     UNDER_WAY,
     Failure,
@@ -195,7 +195,16 @@ def _fitting() -> list[int]:
         where.append(Device.tenant_id == find_tenant(session, given["tenant"], current_actor()).id)
     if models := _given("model"):
         where.append(Device.model.in_(models))
+    if _given("state"):
+        _say_who_is_left_out(restored_count(session, *where))
+        where.append(not_restored())
     return ids_in_state(session, current_site(), _states(), *where)
+
+
+def _say_who_is_left_out(count: int) -> None:
+    if count:
+        devices = "1 device holds" if count == 1 else f"{count:,} devices hold"
+        flash(f"{devices} an earlier revision that was restored, and keep it. Provision them by name to end that.")
 
 
 def _given(name: str) -> list[str]:

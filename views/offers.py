@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 from views.database import db_session
 from views.site import current_site
 from webprov.enums import FileState
-from webprov.fleet import file_state
+from webprov.fleet import file_state, not_restored
 from webprov.store.models import Device, Tenant
 
 WAITING = (FileState.STALE, FileState.FAILED)
@@ -28,7 +28,7 @@ class Offer:
 def stale_offer(models: Sequence[str], *where: ColumnElement[bool]) -> Offer:
     """The devices that meet `where` and whose files are stale or failed; `models` are the keys that the job names."""
     session = db_session()
-    waits = (file_state(session, current_site()).in_([state.value for state in WAITING]), *where)
+    waits = (file_state(session, current_site()).in_([state.value for state in WAITING]), not_restored(), *where)
     groups = select(Tenant.name, func.count()).select_from(Device).join(Tenant).where(*waits)
     tenants = [(name, count) for name, count in session.execute(groups.group_by(Tenant.name).order_by(Tenant.name))]
     if not tenants:

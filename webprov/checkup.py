@@ -177,7 +177,7 @@ def _devices(session: Session, site: Site) -> Iterator[Finding]:
             "See webprov devices list; correct what it says and provision them again.",
         ),
         FileState.MODEL_MISSING: (CheckState.ERROR, "Choose another model for them, or put the model back."),
-        FileState.STALE: (CheckState.WARNING, "Run: webprov provision --stale"),
+        FileState.STALE: (CheckState.WARNING, "Run: webprov provision --stale, and restored ones by their MAC."),
     }
     found = [
         Finding(f"Devices {name.value}: {counts[name]:,}", state, remedy)

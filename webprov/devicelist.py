@@ -71,6 +71,7 @@ class DeviceRow:
     user_agent: str = ""
     revision: int = 0
     fetched_revision: int = 0
+    restored_revision: int = 0  # the earlier one that it holds; 0: none
     extension: str = ""
     name: str = ""
     more_lines: int = 0
@@ -208,6 +209,7 @@ def _rows(session: Session, ids: Sequence[int], state: ColumnElement[str]) -> tu
         Device.user_agent,
         Device.revision,
         Device.fetched_revision,
+        Device.restored_revision,
     )
     found = {row.id: row for row in session.execute(select(*columns).join(Tenant).where(Device.id.in_(ids)))}
     lines: dict[int, list[Any]] = {}
@@ -219,14 +221,15 @@ def _rows(session: Session, ids: Sequence[int], state: ColumnElement[str]) -> tu
 
 
 def _row(found: Any, lines: Sequence[Any]) -> DeviceRow:
-    number, mac, label, model, tenant, state, phone, fetched_at, address, agent, revision, fetched_revision = found
+    number, mac, label, model, tenant, state, phone, fetched_at, address, agent, revision, fetched, restored = found
     first = lines[0] if lines else None
     return DeviceRow(
         number, mac, label, model, tenant, FileState(state), PhoneState(phone) if phone else None, fetched_at,
         address=address,
         user_agent=agent,
         revision=revision,
-        fetched_revision=fetched_revision,
+        fetched_revision=fetched,
+        restored_revision=restored,
         extension=(first.extension or first.userid) if first else "",
         name=first.display_name if first else "",
         more_lines=max(0, len(lines) - 1),

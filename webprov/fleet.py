@@ -1,6 +1,7 @@
 """The fleet at a glance: the state of each device's files, and the lists and counts made from it (spec 5, "stale")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
@@ -52,6 +53,26 @@ def ids_in_state(session: Session, site: Site, states: Sequence[FileState], *whe
     """The devices in any of `states`, by id."""
     chosen = file_state(session, site).in_([state.value for state in states])
     return list(session.scalars(select(Device.id).join(Tenant).where(chosen, *where).order_by(Device.id)))
+
+
+def not_restored() -> ColumnElement[bool]:
+    """The condition on devices that hold rendered files, not an earlier revision that somebody put back.
+
+    Runs over whatever is stale keep to it: who put files back had trouble with the present ones.
+    """
+    return Device.restored_revision == 0
+
+
+def restored_count(session: Session, *where: ColumnElement[bool]) -> int:
+    """How many enabled devices hold an earlier revision."""
+    query = select(func.count()).select_from(Device).where(Device.enabled, Device.restored_revision != 0, *where)
+    return session.scalar(query) or 0
+
+
+def bulk_stale(session: Session, site: Site, counts: Mapping[Any, int], *where: ColumnElement[bool]) -> int:
+    """How many of the stale devices in `counts` a run over what is stale takes up."""
+    held = restored_count(session, *where) and state_counts(session, site, ~not_restored(), *where)[FileState.STALE]
+    return counts.get(FileState.STALE, 0) - held
 
 
 def _model_versions(session: Session, site: Site) -> ColumnElement[str]:

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.factories import make_device, make_tenant, small_config
 from tests.pages import post
@@ -204,3 +204,17 @@ def test_support_may_provision_and_cancel(sign_in, ids):
 
     assert post(support, "/jobs/provision", state="stale").location == "/jobs/1/"
     assert post(support, "/jobs/1/cancel").location == "/jobs/1/"
+
+
+def test_a_job_over_stale_devices_leaves_restored_ones_out_and_says_so(admin, ids, session):
+    session.execute(update(Device).where(Device.id == ids[0]).values(restored_revision=3))
+    session.commit()
+
+    stale = post(admin, "/jobs/provision", state="stale")
+    told = admin.get(stale.location).text
+    chosen = items(session)
+    post(admin, "/jobs/provision")
+
+    assert chosen == [ids[1]]
+    assert "1 device holds an earlier revision that was restored" in told
+    assert items(session)[1:] == ids  # all devices are all devices

@@ -18,7 +18,7 @@ from webprov.delivered import script_counts
 from webprov.effects import affected
 from webprov.enums import FileState, Protocol, ProvisioningMode, TransportMethod
 from webprov.fetchlist import protocol_use
-from webprov.fleet import state_counts
+from webprov.fleet import not_restored, state_counts
 from webprov.redelivery import outbox
 from webprov.rights import Right
 from webprov.store.listeners import Listener, listener_of
@@ -47,7 +47,7 @@ def settings_page(form: ProvisioningSettingsForm, **values: Any) -> str:
         "variables_count": len(list_variables(session, VariableScope())),
         "outbox": outbox(session, current_site()),
         "scripts": script_counts(session) if form.saved.script_place[:2] == _BY_SCRIPT else None,
-        "stale": state_counts(session, current_site(), within(Device.tenant_id))[FileState.STALE],
+        "stale": state_counts(session, current_site(), not_restored(), within(Device.tenant_id))[FileState.STALE],
     }
     return render_template("settings/edit.html", **shown, **draft_values(form) | values)
 

@@ -14,7 +14,7 @@ from webprov.commands.opening import Opened, opened
 from webprov.commands.output import counted, remark
 from webprov.enums import FileState
 from webprov.errors import NotFound
-from webprov.fleet import ids_in_state
+from webprov.fleet import ids_in_state, not_restored, restored_count
 from webprov.jobs import start_provision_job
 from webprov.mac import format_mac, parse_mac
 from webprov.provisioning import ProvisionResult, provision_devices
@@ -62,7 +62,9 @@ def _chosen(session: Session, site: Site, tenant: str, model: str, *, stale: boo
         if not known and not session.scalar(select(Device.id).where(Device.model == model).limit(1)):
             raise NotFound(f"There is no model “{model}”. See webprov models list.")
     if stale:
-        return ids_in_state(session, site, _WAITING, *where)
+        if held := restored_count(session, *where):
+            remark(f"{counted(held, 'device')} left out: they hold an earlier revision. Name them by MAC to end that.")
+        return ids_in_state(session, site, _WAITING, not_restored(), *where)
     return list(session.scalars(select(Device.id).where(*where).order_by(Device.id)))
 
 

@@ -1,7 +1,9 @@
 import pytest
+from sqlalchemy import select, update
 
 from tests.factories import MAC, TEMPLATES
 from tests.webprov.commands.conftest import MAC_2
+from webprov.store.models import Device
 
 OWN = ["805ec0000001-info.xml", "805ec0000001.cfg"]
 
@@ -98,3 +100,14 @@ def test_no_wait_without_a_device_starts_nothing(fleet):
 
     assert fleet("provision", "--stale", "--no-wait") == "0 devices to provision.\n"
     assert fleet.json("status")["jobs"] == 0
+
+
+def test_stale_leaves_out_what_holds_an_earlier_revision(fleet, session):
+    session.execute(update(Device).where(Device.mac == MAC).values(restored_revision=3))
+    session.commit()
+
+    assert "1 device provisioned" in fleet("provision", "--stale")
+    assert session.scalar(select(Device.provisioned_at).where(Device.mac == MAC)) is None
+    session.rollback()
+    assert "1 device provisioned" in fleet("provision", MAC)
+    assert session.scalar(select(Device.restored_revision).where(Device.mac == MAC)) == 0
