@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -58,8 +58,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("revision_files")
     op.drop_table("file_revisions")
-    with op.batch_alter_table("devices", schema=None) as batch_op:
-        batch_op.drop_column("restored_revision")
-        batch_op.drop_column("revision_for")
-        batch_op.drop_column("revision_cause")
-        batch_op.drop_column("revision_at")
+    # not as a batch: that would make the table anew, and what refers to devices would go with the old one
+    for name in ("restored_revision", "revision_for", "revision_cause", "revision_at"):
+        op.drop_column("devices", name)
