@@ -1,4 +1,4 @@
-"""Grandstream GRP26xx and GXP21xx: one file in the alias dialect, which keeps whatever it does not name."""
+"""Grandstream phones of the alias dialect (GRP, GXP21xx, GHP, GXV, WP): they keep whatever their file does not name."""
 
 import re
 from collections import Counter
@@ -27,7 +27,8 @@ from webprov.rendering.variables import device_variables
 from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "C074AD0B63EE"
-GRP, GXP = "grandstream-grp2614", "grandstream-gxp2170"
+GRP, GXP, GXV = "grandstream-grp2614", "grandstream-gxp2170", "grandstream-gxv3480"
+ALIAS_MODELS = [key for key in models("Grandstream") if model(key).files[0].template == "grandstream/phone.xml"]
 
 
 def items(device: DeviceData) -> dict[str, str]:
@@ -50,12 +51,12 @@ def with_variables(**values: str) -> dict[str, str]:
     return items(replace(golden_device(GRP), variables=variables))
 
 
-@pytest.mark.parametrize("key", [GRP, GXP])
+@pytest.mark.parametrize("key", [GRP, GXP, GXV])
 def test_file_of_a_usual_phone_is_as_expected(key):
     assert_expected(golden_device(key, MAC), key)
 
 
-@pytest.mark.parametrize("key", models("Grandstream"))
+@pytest.mark.parametrize("key", ALIAS_MODELS)
 def test_every_model_with_all_lines_and_keys_gives_a_sound_file(key):
     device = maximum_device(key)
 
@@ -69,7 +70,7 @@ def test_every_model_with_all_lines_and_keys_gives_a_sound_file(key):
     assert told["users.admin.password"] == device.admin_password
 
 
-@pytest.mark.parametrize("key", models("Grandstream"))
+@pytest.mark.parametrize("key", ALIAS_MODELS)
 def test_keys_of_every_kind_are_all_there_in_sequence(key):
     told = items(replace(golden_device(key), keys=()))
 
@@ -82,7 +83,7 @@ def test_keys_of_every_kind_are_all_there_in_sequence(key):
 
 def numbers(told: dict[str, str], kind: str) -> list[int]:
     """The numbers of the keys of that kind, in the order of the file."""
-    found = (re.fullmatch(rf"pks\.{kind}\.(\d+)\.keyMode", name) for name in told)
+    found = (re.fullmatch(rf"pks\.{kind}\.(\d+)\.(?:keyMode|mode)", name) for name in told)
     return [int(match[1]) for match in found if match]
 
 
@@ -168,6 +169,23 @@ def test_keys_of_the_second_module_count_on():
     assert numbers(told, "ext") == list(range(1, 81))
     assert told["pks.ext.43.value"] == "*8104"
     assert (told["pks.ext.43.account"], told["pks.ext.44.keyMode"]) == ("1", "None")
+
+
+def test_android_phones_word_some_settings_otherwise():
+    device = replace(golden_device(GXV), keys=(KeyData(1, "blf", value="103", line=2),))
+
+    told = items(replace(device, variables={"CODECS": CustomValue("g722 g729")}))
+
+    assert (told["pks.mpk.1.mode"], told["pks.mpk.1.account"], told["pks.mpk.2.mode"]) == ("BLF", "1", "None")
+    assert told["account.1.sip.subscriber.userId"] == "101"
+    assert [told[f"account.1.codec.choice.{place}"] for place in (1, 2)] == ["G_722", "G_729AOrB"]
+
+
+def test_phone_that_knows_zones_by_name_is_told_the_name():
+    told = items(replace(golden_device("grandstream-wp856"), timezone="Australia/Lord_Howe"))
+
+    assert told["dateTime.timezone"] == "Australia/Lord_Howe"
+    assert "dateTime.timezone.custom" not in told
 
 
 def test_clock_follows_every_zone():
