@@ -19,18 +19,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webprov.audit import record_change
+from webprov.delivery.assetnames import DEEPEST, is_asset, names_device
 from webprov.errors import InvalidValue, NotFound, StorageError
-from webprov.mac import find_mac
 from webprov.phones.catalog import Catalog
 from webprov.phones.modelkeys import model_segment
 from webprov.rights import Actor, Right
-from webprov.serving.assets import is_asset
 from webprov.store.database import writing
 from webprov.store.models import Device, RenderedFileRecord, Tenant
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+()@ -]{0,119}", re.ASCII)
 _CHUNK = 1024 * 1024
-_DEEPEST = 8
 _CONTACTS = "contacts"
 
 
@@ -118,7 +116,7 @@ class AssetFolder:
         if not self._is_ours(name):
             raise InvalidValue(f"“{name}” lies where webprov writes its own files. Choose another folder.")
         if not is_asset(name):
-            hint = "put it into Config/" if find_mac(name) else "rename it"
+            hint = "put it into Config/" if names_device(name) else "rename it"
             raise InvalidValue(f"“{name}” would not be served: it looks like a leftover or a device’s file; {hint}.")
         target = self.root.joinpath(*parts)
         if not target.parent.resolve().is_relative_to(self.root.resolve()):
@@ -169,7 +167,7 @@ class AssetFolder:
         return top != _CONTACTS and top not in self._segments and (bool(rest) or top not in self._made)
 
     def _check_parts(self, parts: list[str], name: str) -> None:
-        if len(parts) > _DEEPEST or not all(_PART.fullmatch(part) and not part.endswith(" ") for part in parts):
+        if len(parts) > DEEPEST or not all(_PART.fullmatch(part) and not part.endswith(" ") for part in parts):
             raise InvalidValue(
                 f"“{name[:120]}” cannot be the name of a file here. Use letters, digits, blanks and . _ - + ( ) @."
             )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webprov.delivery.assetnames import is_asset
 from webprov.delivery.assets import (
     CONTACTS,
     TOP,
@@ -101,7 +102,8 @@ def _firmware(session: Session, site: Site) -> dict[str, str]:
 def _due(settings: ProvisioningSettings, source: SyncSource, target: SyncTarget | None) -> DueSync | None:
     """What syncing this directory would be; None for an empty one that was never synced."""
     if source.path == TOP and target:
-        source = SyncSource(TOP, source.folder, tuple(sorted({*(source.names or ()), *target.names.splitlines()})))
+        gone = frozenset(name for name in target.names.splitlines() if is_asset(name))
+        source = SyncSource(TOP, source.folder, gone.union(source.names or ()))
     state = folder_state(source)
     if not state.files and (target is None or not target.files):
         return None
@@ -133,7 +135,7 @@ def _gone(site: Site, known: Mapping[str, SyncTarget], sources: Mapping[str, Syn
     for path, target in known.items():
         if path in sources or (target.kind == SyncKind.ASSETS and "/" in path and path.rpartition("/")[2] in tops):
             continue
-        source = SyncSource(path, site.config.provisioning_dir / path, tuple(target.names.splitlines()) or None)
+        source = SyncSource(path, site.config.provisioning_dir / path, frozenset(target.names.splitlines()) or None)
         refusal = "" if target.withdrawn else _refusal(path, FolderState(), target)
         yield DueSync(source, FolderState(), "", is_removal=True, refusal=refusal)
 

@@ -214,7 +214,7 @@ class _Pass:
             return self._rclone.remove(source.path, watch)
         if source.names is not None and not source.folder.is_dir():
             raise TransportError("", f"{source.folder} is missing.")
-        return self._rclone.sync(source.folder, source.path, watch, names=source.names)
+        return self._rclone.sync(source.folder, source.path, watch, source.rules)
 
     def _tell(self, progress: Progress) -> None:
         """Store how far it is; raises Stopped where somebody cancels or the worker has to end."""
@@ -237,7 +237,9 @@ class _Pass:
                 self._session.delete(target)
                 return
             target.fingerprint, target.files, target.size = due.fingerprint, due.state.files, due.state.size
-            target.names = "\n".join(name for name in due.source.names or () if (due.source.folder / name).is_file())
+            target.names = "\n".join(
+                name for name in sorted(due.source.names or ()) if (due.source.folder / name).is_file()
+            )
             target.synced_at, target.error = utc_now(), ""
             target.needs_confirmation = target.withdrawn = False
 

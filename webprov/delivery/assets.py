@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from webprov.delivery.assetnames import is_asset, names_device, only_rules, rclone_rules
 from webprov.errors import StorageError
-from webprov.mac import find_mac
 
 CONTACTS = "CONTACTS"
 TOP = ""
@@ -29,11 +29,26 @@ class SyncKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SyncSource:
-    """One directory that has to lie in the bucket at `path` below the key prefix. `names`: only these files of it."""
+    """One directory that has to lie in the bucket at `path` below the key prefix. `names`: only these files of it;
+    `is_made`: webprov made all that lies there."""
 
     path: str
     folder: Path
-    names: tuple[str, ...] | None = None
+    names: frozenset[str] | None = None
+    is_made: bool = False
+
+    @property
+    def rules(self) -> list[str]:
+        """The filter rules of rclone for what does not go, besides hidden files."""
+        if self.names is not None:
+            return only_rules(self.names)
+        return [] if self.is_made else rclone_rules(self.folder.name)
+
+    def holds(self, name: str) -> bool:
+        """Whether a file of that name below it goes; hidden ones never do."""
+        if self.names is not None:
+            return name in self.names
+        return self.is_made or is_asset(f"{self.folder.name}/{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +62,26 @@ class FolderState:
 
 def contact_sources(root: Path) -> list[SyncSource]:
     """The directory of each tenant's contacts."""
-    return [SyncSource(f"{CONTACTS}/{entry.name}", Path(entry.path)) for entry in _folders(root / CONTACTS)]
+    return [
+        SyncSource(f"{CONTACTS}/{entry.name}", Path(entry.path), is_made=True) for entry in _folders(root / CONTACTS)
+    ]
 
 
 def asset_sources(root: Path, owned: Set[str], segments: Set[str], firmware: Mapping[str, str]) -> list[SyncSource]:
     """Every shared directory, firmware directories once more under the segments that use them, and files at the top.
 
     `owned`: the casefolded first parts of the names of rendered files; `segments`: the casefolded folder names of all
-    models, which are for generated files alone; `firmware`: for each segment in use its firmware directory's name. A
-    file at the top that names a MAC is or was a device's, with its passwords.
+    models, which are for generated files alone; `firmware`: for each segment in use its firmware directory's name.
     """
     kept_out = owned | segments | {CONTACTS.casefold()}
-    found = [
-        SyncSource(entry.name, Path(entry.path)) for entry in _folders(root) if entry.name.casefold() not in kept_out
-    ]
+    folders = [entry for entry in _folders(root) if entry.name.casefold() not in kept_out]
+    found = [SyncSource(entry.name, Path(entry.path)) for entry in folders if not names_device(entry.name)]
     here = {source.path for source in found}
     found += [
         SyncSource(f"{segment}/{name}", root / name) for segment, name in sorted(firmware.items()) if name in here
     ]
     here_at_top = [entry.name for entry in _entries(root) if _is_file(entry) and entry.name.casefold() not in owned]
-    names = tuple(sorted(name for name in here_at_top if find_mac(name) is None and name.isprintable()))
+    names = frozenset(name for name in here_at_top if is_asset(name) and name.isprintable())
     return [*found, SyncSource(TOP, root, names)] if names else found
 
 
@@ -90,7 +105,9 @@ def foreign_in_segments(root: Path, segments: Set[str], recorded: Set[str]) -> l
     found = []
     for entry in _folders(root):
         if entry.name.casefold() in segments:
-            below = (f"{entry.name}/{name}" for name, _ in _walk(SyncSource(entry.name, Path(entry.path))))
+            below = (
+                f"{entry.name}/{name}" for name, _ in _walk(SyncSource(entry.name, Path(entry.path), is_made=True))
+            )
             found += [name for name in below if name not in recorded]
     return sorted(found)
 
@@ -99,14 +116,13 @@ def _walk(source: SyncSource) -> list[tuple[str, os.stat_result]]:
     """Every file below a source with its status. Written for speed: it is most of a pass (performance P5)."""
     found: list[tuple[str, os.stat_result]] = []
     waiting = [""]
-    names = None if source.names is None else set(source.names)
     while waiting:
         below = waiting.pop()
         for entry in _entries(f"{source.folder}/{below}"):
             if entry.is_file(follow_symlinks=False):
-                if names is None or entry.name in names:
+                if source.holds(below + entry.name):
                     found.append((below + entry.name, entry.stat(follow_symlinks=False)))
-            elif names is None and entry.is_dir(follow_symlinks=False):
+            elif source.names is None and entry.is_dir(follow_symlinks=False):
                 waiting.append(f"{below}{entry.name}/")
     return found
 

@@ -76,12 +76,11 @@ class Rclone:
         self._settings = settings
         self._limit_seconds = limit_seconds
 
-    def sync(self, source: Path, path: str, watch: Watcher, *, names: Sequence[str] | None = None) -> Progress:
-        """Make `path` below the key prefix equal to the folder `source`, or only what has one of these `names`.
+    def sync(self, source: Path, path: str, watch: Watcher, rules: Sequence[str] = ()) -> Progress:
+        """Make `path` below the key prefix equal to the folder `source`, as far as filter `rules` leave it.
 
         Raises TransportError with a sentence, and Stopped where `watch` did.
         """
-        rules = [] if names is None else [*(f"+ /{_literal(name)}" for name in names), "- *"]
         filters = [part for rule in rules for part in ("--filter", rule)]
         return self._run(["sync", str(source), self._remote(path)], filters, watch)
 
@@ -241,8 +240,3 @@ def _trust(environ: Mapping[str, str]) -> dict[str, str]:
     given = {name: environ[name] for name in _TRUST if name in environ}
     system = ssl.get_default_verify_paths()
     return given or ({} if system.cafile or system.capath else {"SSL_CERT_FILE": certifi.where()})
-
-
-def _literal(name: str) -> str:
-    """`name` for a filter rule, where `*?[]{}` and the backslash mean something."""
-    return re.sub(r"([\\*?\[\]{}])", r"\\\1", name)

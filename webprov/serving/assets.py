@@ -9,19 +9,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 
-from webprov.mac import find_mac
+from webprov.delivery.assetnames import DEEPEST, is_asset
 
 log = logging.getLogger(__name__)
 
 _CHECK_SECONDS = 0.25
 _WAIT_SECONDS = 0.3
 _REST_FACTOR = 10
-_DEEPEST = 8
-_STATIC = ("firmware-*", "config", "profiles")
-_LEFTOVERS = (".tmp", ".bak", ".orig", ".swp", ".part", "~")
 
 
 class Assets:
@@ -112,15 +108,5 @@ def _walk(root: str, folder: str, folders: dict[str, int]) -> Iterator[str]:
             continue
         if entry.is_file(follow_symlinks=False):
             yield name
-        elif entry.is_dir(follow_symlinks=False) and name != "CONTACTS" and name.count("/") < _DEEPEST:
+        elif entry.is_dir(follow_symlinks=False) and name != "CONTACTS" and name.count("/") < DEEPEST:
             yield from _walk(root, name, folders)
-
-
-def is_asset(name: str) -> bool:
-    """Not a leftover, nor, outside the folders that hold assets alone, a file with a MAC: that is or was a device's."""
-    if name.casefold().endswith(_LEFTOVERS):
-        return False
-    top, _, rest = name.casefold().partition("/")
-    if rest and any(fnmatchcase(top, pattern) for pattern in _STATIC):
-        return True
-    return find_mac(name) is None

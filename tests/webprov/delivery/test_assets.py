@@ -37,7 +37,7 @@ def test_every_directory_that_is_not_generated_is_an_asset(root):
     found = asset_sources(root, OWNED, {"test-desk"}, {})
 
     assert [source.path for source in found] == ["Config", "FIRMWARE-desk", "PROFILES", TOP]
-    assert found[-1].names == ("logo.png",)
+    assert found[-1].names == {"logo.png"}
 
 
 def test_directories_named_like_a_segment_are_never_assets(root):

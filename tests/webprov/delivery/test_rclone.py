@@ -11,6 +11,7 @@ import pytest
 
 from tests.storage import SECRET_KEY
 from tests.webprov.workers import wait_for
+from webprov.delivery.assetnames import only_rules
 from webprov.delivery.rclone import Progress, Rclone, Stopped, rclone_binary, rclone_environment
 from webprov.enums import ProvisioningMode, TransportMethod
 from webprov.errors import TransportError
@@ -94,11 +95,11 @@ def test_single_files_at_the_top_touch_no_other(settings, source, objects):
     (source / "logo[1]*.png").write_bytes(b"logo")
     (source / "other.png").write_bytes(b"other")
     run = Rclone(settings)
-    run.sync(source, "", quiet, names=["logo[1]*.png", "other.png"])
+    run.sync(source, "", quiet, only_rules(["logo[1]*.png", "other.png"]))
     assert sorted(objects()) == ["logo[1]*.png", "other.png"]
 
     (source / "logo[1]*.png").unlink()
-    run.sync(source, "", quiet, names=["logo[1]*.png"])
+    run.sync(source, "", quiet, only_rules(["logo[1]*.png"]))
 
     assert sorted(objects()) == ["other.png"]
 
@@ -201,6 +202,7 @@ _ALONE = """
 import sys
 from pathlib import Path
 import tests.webprov.delivery.test_rclone as t
+from webprov.delivery.assetnames import only_rules
 from webprov.delivery.rclone import Rclone
 from webprov.store.settings import first_settings
 from dataclasses import replace
