@@ -2,12 +2,11 @@
 
 import re
 from dataclasses import replace
-from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.phone_templates.clocks import Clock, Edge, disagreements
+from tests.phone_templates.clocks import Clock, disagreements
 from tests.phone_templates.fleet import (
     TENANT,
     assert_expected,
@@ -19,29 +18,13 @@ from tests.phone_templates.fleet import (
     render_contacts,
     render_shared_files,
 )
+from tests.phone_templates.yealinkform import clock_of, settings_of
 from webprov.enums import KeyType
 from webprov.sampledevices import HOSTILE
 from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MODELS = models("Yealink")
 LEGACY = ("yealink-t20p", "yealink-t22p", "yealink-t26p", "yealink-t28p", "yealink-t32g", "yealink-t38g")
-
-
-def settings_of(device: DeviceData) -> dict[str, str]:
-    """The settings that the phone reads; each name once, nothing that is no setting."""
-    (file,) = render(device).values()
-    lines = file.text.splitlines()
-    assert lines[0] == "#!version:1.0.0.1"
-    assert not file.warnings
-    found: dict[str, str] = {}
-    for line in lines[1:]:
-        if not line or line.startswith("#"):
-            continue
-        match = re.fullmatch(r"([a-z0-9_.]+) = (\S.*)", line)
-        assert match, line
-        assert match[1] not in found, line
-        found[match[1]] = match[2]
-    return found
 
 
 def with_variables(device: DeviceData, **values: str) -> DeviceData:
@@ -181,28 +164,9 @@ def test_summer_time_is_written_out(zone: str, expected: tuple[str | None, ...])
 @pytest.mark.parametrize("key", ["yealink-t54w", "yealink-t28p"])
 def test_clock_follows_every_zone(key: str) -> None:
     def told(zone: str) -> Clock:
-        found = settings_of(replace(golden_device(key), timezone=zone))
-        offset = span(found["local_time.time_zone"])
-        if found["local_time.summer_time"] == "0":
-            return Clock(offset)
-        assert (found["local_time.summer_time"], found["local_time.dst_time_type"]) == ("1", "1")
-        saving = timedelta(minutes=int(found["local_time.offset_time"]))
-        return Clock(offset, saving, edge(found["local_time.start_time"]), edge(found["local_time.end_time"]))
+        return clock_of(settings_of(replace(golden_device(key), timezone=zone)))
 
     assert disagreements(told) == {}
-
-
-def span(text: str) -> timedelta:
-    """`-3:30` hours."""
-    hours, _, minutes = text.lstrip("+-").partition(":")
-    total = timedelta(hours=int(hours), minutes=int(minutes or 0))
-    return -total if text.startswith("-") else total
-
-
-def edge(text: str) -> Edge:
-    """`10/5/7/3`: month, week (5 = last), day (7 = Sunday), hour."""
-    month, week, day, hour = (int(part) for part in text.split("/"))
-    return Edge(month, week, day, timedelta(hours=hour))
 
 
 def test_zone_without_a_name_on_the_phone_clears_the_name() -> None:
@@ -265,6 +229,14 @@ def test_settings_of_the_vocabulary_reach_the_phone() -> None:
     found = settings_of(device)
 
     assert {name: found.get(name) for name in expected} == expected
+
+
+def test_codec_of_several_rates_is_the_usual_one() -> None:
+    found = settings_of(with_variables(golden_device("yealink-t54w"), CODECS="ilbc g726 g723 g726_40"))
+
+    names = ("ilbc", "g726_32", "g723_63", "g726_40")
+    assert [found[f"account.1.codec.{name}.priority"] for name in names] == ["1", "2", "3", "4"]
+    assert found["account.1.codec.g726_16.enable"] == "0"
 
 
 def test_override_stands_last_as_it_is() -> None:

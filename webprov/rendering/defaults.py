@@ -29,4 +29,5 @@ SET_DEFAULTS = {
     "INTERNATIONAL_PREFIX": "00",
     "DIRECTORY_PAGE_SIZE": "50",
     "DIRECTORY_LIMIT": "",
+    "CLEAR": "",
 }

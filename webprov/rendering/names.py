@@ -180,6 +180,7 @@ SET_NAMES = {
     "INTERNATIONAL_PREFIX": "What is dialled instead of + by phones that cannot dial it",
     "DIRECTORY_PAGE_SIZE": "Entries on one page of a directory whose file name holds ${DIRECTORY_PAGE}",
     "DIRECTORY_LIMIT": "Most entries that the phone takes in a directory; empty for any number",
+    "CLEAR": "What empties a setting in the files of this brand; empty where an empty value does",
 }
 
 SET_PREFIX = "set_"
