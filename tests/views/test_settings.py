@@ -174,6 +174,16 @@ def test_save_with_storage_that_fails_says_why_keeps_the_form_and_stores_nothing
     assert SECRET_KEY not in answer.text
 
 
+def test_protocols_that_send_passwords_readable_are_named(admin):
+    def told(**switches):
+        page = post(admin, "/settings/fields", {"HX-Request": "true"}, **switches).text
+        return re.findall(r"<strong>Over ([A-Z and]+), passwords cross", page)
+
+    assert told() == ["HTTP"]
+    assert told(ftp_enabled="on") == ["HTTP and FTP"]
+    assert told(http_enabled=None, https_enabled="on") == []
+
+
 def test_keys_and_script_ask_for_ones_own_password(admin, session, storage):
     missing = post(admin, **storage.settings(own_password=""))
     wrong = post(admin, **storage.settings(own_password="not mine"))
