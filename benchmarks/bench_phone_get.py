@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -19,7 +18,7 @@ import waitress
 from sqlalchemy import insert
 
 from benchmarks.goals import Result, Row, interleaved, print_table
-from benchmarks.load import requests_per_second
+from benchmarks.load import requests_per_second, wait_for
 from webprov.config import Config, load_config
 from webprov.parts import run_http
 from webprov.store.database import bump, writing
@@ -157,19 +156,6 @@ def _on_last_core(serve: Callable[[int], None], port: int) -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])
     serve(port)
-
-
-def wait_for(port: int) -> None:
-    """Wait until somebody takes connections at `port`; raises TimeoutError."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"nothing listens on {port}")
 
 
 if __name__ == "__main__":

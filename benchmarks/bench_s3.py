@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from benchmarks.bench_fleet import add, fleet_row, fresh_instance
 from benchmarks.delay import far_away
 from benchmarks.goals import Result, Row, Skipped, interleaved, print_table
+from benchmarks.load import wait_for
 from webprov.changes.settings import save_settings
 from webprov.delivery.pushes import Haste, PushContext, PushedFile
 from webprov.delivery.s3 import S3Transport
@@ -192,23 +193,11 @@ def _storage(root: Path) -> Iterator[int]:
     ]
     process = subprocess.Popen([*command, str(root)], stderr=subprocess.DEVNULL)
     try:
-        _wait_for(port)
+        wait_for(port)
         yield port
     finally:
         process.terminate()
         process.wait()
-
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"nothing listens on {port}")
 
 
 if __name__ == "__main__":

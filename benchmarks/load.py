@@ -74,3 +74,16 @@ class _Client:
 def _length(head: bytes) -> int:
     _, _, rest = head.lower().partition(b"content-length: ")
     return int(rest.partition(b"\r\n")[0])
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody takes connections at `port`; raises TimeoutError."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError(f"nothing listens on {port}")
