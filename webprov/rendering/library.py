@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 from mako.exceptions import MakoException
@@ -22,6 +23,7 @@ from webprov.rendering.work import MAX_LEVELS, MAX_LOOP_DEPTH, MAX_WORK, Referen
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MAX_BYTES = 512 * 1024
+_NUMBERS = count()
 _MISSING = "there is no such template; check the spelling or put the file into place"
 
 
@@ -321,7 +323,7 @@ def _compile(name: str, text: str) -> Template:
     try:
         return Template(  # noqa: S702  the gate has seen it; Escaper escapes for its format
             text=text,
-            uri=f"{name}#{hashlib.sha256(text.encode()).hexdigest()}",  # Mako finds lines of errors by it
+            uri=f"{name}#{next(_NUMBERS)}",  # of its own: Mako forgets the source of a name with the first that goes
             lexer_cls=CompilingLexer,
             default_filters=[],
             strict_undefined=True,

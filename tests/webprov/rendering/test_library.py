@@ -1,5 +1,6 @@
 """Templates are found scope by scope, stay inside their folders, are checked before they are compiled, and watched."""
 
+import gc
 import os
 import threading
 
@@ -255,3 +256,14 @@ def test_a_snapshot_stays_as_it_was_while_the_library_follows_the_disk(tmp_path)
     assert snapshot.fingerprint(["brand/a.cfg"], "") == before
     assert library.fingerprint(["brand/a.cfg"], "") != before
     assert library.snapshot().fingerprint(["brand/a.cfg"], "") != before
+
+
+def test_templates_of_equal_text_do_not_take_each_others_source_along(write, library, tmp_path):
+    write("shipped/x.cfg", "same")
+    kept = library.load("x.cfg", "")
+
+    TemplateLibrary(library.shipped, tmp_path / "nobody").load("x.cfg", "")
+    gc.collect()
+
+    assert kept.compiled.source == "same"
+    assert "same" in kept.compiled.code
