@@ -62,7 +62,7 @@ def test_add_a_phone_with_two_lines_and_see_its_masked_file(live, site, inside):
     expect(page.get_by_text("Reception added.")).to_be_visible()
     device = stored(live, "805EC0000009")
     assert [(one.userid, one.password) for one in device.lines] == [("1009", generated), ("1010", "second-secret-2")]
-    page.get_by_role("link", name="Files").click()
+    page.locator("main").get_by_role("link", name="Files").click()
     expect(page.locator(".wp-code")).to_contain_text("account.2.user = 1010")
     assert generated not in page.content()
     assert page.locator(".wp-code .wp-secret").count() >= 3
