@@ -78,7 +78,7 @@ def outcome_values(site: Site, item: Work, now: datetime) -> dict[str, Any]:
     """What is recorded of a device whose files are in place; `b_id` is its id, `b_step` 1 where they changed."""
     device, before, restored = item.device, item.before, item.restored
     shared, uploads = item.names
-    versions = restored.versions if restored else _versions(site, device)
+    versions = restored.versions if restored else versions_now(site, device)
     cause = f"{RESTORED}{restored.number}" if restored else cause_of(before, versions)
     changes = item.changes
     return {
@@ -97,7 +97,8 @@ def outcome_values(site: Site, item: Work, now: datetime) -> dict[str, Any]:
     }
 
 
-def _versions(site: Site, device: DeviceData) -> dict[str, Any]:
+def versions_now(site: Site, device: DeviceData) -> dict[str, Any]:
+    """The versions of all that the device's files are rendered from, by the columns that remember them."""
     return {
         "rendered_settings": site.settings.version,
         "rendered_variables": site.variables_version,

@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
@@ -66,6 +65,8 @@ class Preview:
     differs: bool
     warnings: tuple[str, ...] = ()
     error: str = ""
+    sha256: str = ""  # of the bytes as rendered now
+    encoding: str = "utf-8"
 
     @property
     def difference(self) -> list[DiffRow]:
@@ -183,10 +184,12 @@ def _records(session: Session, device_id: int, files: Sequence[_Shown]) -> dict[
 
 
 def _preview(site: Site, shown: _Shown, row: Any, *, reveal: bool) -> Preview:
-    file = shown.file
-    differs = row is None or row.sha256 != sha256(file.content).hexdigest()
+    file, known = shown.file, shown.file.sha256
+    differs = row is None or row.sha256 != known
     on_disk = None if row is None else _text_on_disk(site, row, file.encoding, reveal=reveal)
-    return Preview(file.path, bool(file.owner), shown.text, on_disk, differs, shown.warnings)
+    return Preview(
+        file.path, bool(file.owner), shown.text, on_disk, differs, shown.warnings, sha256=known, encoding=file.encoding
+    )
 
 
 def _left(site: Site, row: Any, error: str, *, reveal: bool) -> Preview:

@@ -68,6 +68,11 @@ class Site:
             catalog = load_catalog(config.models_dir, config.user_provisioning_dir, library.exists, models or {})
         return replace(self, catalog=catalog, library=library, _versions={})
 
+    def shipped(self) -> "Site":
+        """This site as if nobody had models or templates of their own."""
+        catalog, library = self.loader.shipped()
+        return replace(self, catalog=catalog, library=library, _versions={})
+
     def fresh(self) -> "Site":
         """This site with the models as they lie on disk now, not some seconds ago."""
         return replace(self, catalog=self.loader.look_again(), _versions={})
@@ -104,10 +109,21 @@ class SiteLoader:
             config.models_dir, config.user_provisioning_dir, self._library.exists, recheck_seconds
         )
         self._files = FileStore(config.provisioning_dir)
+        self._shipped: tuple[TemplateLibrary, CatalogCache] | None = None
         self._transport: FileTransport | None = None
         self._transport_key: tuple[object, ...] = ()
         self._edits: tuple[int, ...] = ()
         self._lock = threading.Lock()
+
+    def shipped(self) -> tuple[Catalog, TemplateLibrary]:
+        """The shipped models and templates alone; read when first asked for, and kept."""
+        with self._lock:
+            if self._shipped is None:
+                nowhere = self.config.templates_dir / ".none"
+                library = TemplateLibrary(self.config.templates_dir, nowhere)
+                self._shipped = library, CatalogCache(self.config.models_dir, nowhere, library.exists)
+            library, catalogs = self._shipped
+        return catalogs.current(), library.snapshot()
 
     def look_again(self) -> Catalog:
         """The models as they lie on disk now; read only where something changed."""

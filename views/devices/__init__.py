@@ -1,6 +1,6 @@
 """The pages about devices, one module per concern, on one blueprint."""
 
-from views.devices import actions, editing, listing, preview, simulating, tables, tabs, uploads, variables
+from views.devices import actions, editing, listing, preview, restoring, simulating, tables, tabs, uploads, variables
 from views.devices.blueprint import bp
 from views.devices.variables import variables_bp
 
@@ -10,6 +10,7 @@ __all__ = [
     "editing",
     "listing",
     "preview",
+    "restoring",
     "simulating",
     "tables",
     "tabs",

@@ -67,7 +67,11 @@ def effective_timezone(device: Device) -> tuple[str, str]:
 
 def provision_and_tell(mac: str, done: str = "") -> None:
     """Provision at once and say what was written; an error leaves the old files and says so. `done` comes first."""
-    result = provision_device(db_session(), current_site(), mac)
+    tell(provision_device(db_session(), current_site(), mac), done)
+
+
+def tell(result: ProvisionResult, done: str = "") -> None:
+    """Say what became of one device, with everything that did not work."""
     kind, sentence = told(result)
     flash(f"{done} {sentence}".strip(), kind)
     for warning in result.warnings:

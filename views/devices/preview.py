@@ -12,6 +12,7 @@ from views.access import current_actor, requires
 from views.confirming import confirming_user
 from views.database import db_session
 from views.devices.blueprint import bp, device_page, the_device
+from views.devices.comparing import choices, comparing_values, comparison, revision_number, wanted
 from views.devices.sources import source_links
 from views.site import current_site
 from webprov.audit import record_change
@@ -19,6 +20,7 @@ from webprov.delivered import delivery_of
 from webprov.followups import command_runs
 from webprov.previews import DiffKind, DiffRow, Preview, preview_device
 from webprov.provenance import trace_file
+from webprov.revisions import revisions_of
 from webprov.rights import Right
 from webprov.store.database import writing
 from webprov.store.devicedata import read_device
@@ -74,40 +76,58 @@ def download(mac: str) -> ResponseReturnValue:
 
 
 def _page(device: Device, form: ConfirmedForm, *, revealed: bool = False) -> str:
-    files = _previews(device, revealed=revealed)
+    session, site = db_session(), current_site()
+    data = read_device(session, device.mac) or abort(404)
+    kept = revisions_of(session, device)
+    offered = choices(device, kept)
+    view, against = request.args.get("view", "now"), wanted(offered)
+    view = view if view in VIEWS or (view == "revision" and revision_number(against)) else "now"
+    revealed = revealed and not _is_of_another(view, against)
+    files = preview_device(session, site, data, reveal=revealed)
     chosen = _chosen(files, request.args.get("file", ""))
-    view = request.args.get("view", "now")
-    view = view if view in VIEWS else "now"
-    rows = chosen.difference if chosen else []
-    data = read_device(db_session(), device.mac)
-    traced = trace_file(current_site(), data, chosen.path) if data and chosen and view == "now" else None
+    compared = comparison(against, device, data, files, chosen, reveal=revealed)
+    shown = chosen if view in ("now", "disk") else compared.preview
+    rows = shown.difference if shown and view == "difference" and not compared.missing else []
+    on_disk = chosen.difference if chosen else []
     return device_page(
         "devices/preview.html",
         device,
         "preview",
         files=files,
         chosen=chosen,
+        compared=compared,
+        choices=offered,
         view=view,
         views=VIEWS,
-        text=(chosen.now if view == "now" else chosen.on_disk) if chosen else None,
-        delivery=delivery_of(db_session(), current_site(), device),
-        commands=command_runs(db_session(), device.id),
-        rows=_with_gaps(rows, chosen),
-        traced=traced,
+        text=(shown.now if view == "now" else shown.on_disk) if shown else None,
+        delivery=delivery_of(session, site, device),
+        commands=command_runs(session, device.id),
+        rows=_with_gaps(rows, shown),
+        traced=trace_file(site, data, chosen.path) if chosen and view == "now" else None,
         number=request.args.get("line", 0, type=int),
         source_links=source_links(device),
-        added=sum(row.kind is DiffKind.ADDED for row in rows),
-        removed=sum(row.kind is DiffKind.REMOVED for row in rows),
+        added=sum(row.kind is DiffKind.ADDED for row in on_disk),
+        removed=sum(row.kind is DiffKind.REMOVED for row in on_disk),
         form=form,
-        asks=bool(request.args.get("ask")) or (request.method == "POST" and not revealed),
+        asks=not _is_of_another(view, against) and (bool(request.args.get("ask")) or _is_refused(revealed=revealed)),
         revealed=revealed,
         address=lambda **values: _address(device, **values),
+        **comparing_values(device, data, kept, against),
     )
+
+
+def _is_of_another(view: str, against: str) -> bool:
+    """Files of another device are compared without secrets, whoever looks."""
+    return view == "difference" and against == "device"
+
+
+def _is_refused(*, revealed: bool) -> bool:
+    return request.method == "POST" and not revealed
 
 
 def _address(device: Device, **values: object) -> str:
     """The address of this page with another file or view."""
-    present = {name: request.args.get(name) for name in ("file", "view")}
+    present = {name: request.args.get(name) for name in ("file", "view", "against", "other")}
     return url_for(".preview", mac=device.mac, **{**present, **values})  # type: ignore[arg-type]
 
 
