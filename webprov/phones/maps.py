@@ -53,7 +53,9 @@ def join_maps(name: str, layers: Iterable[MapLayer]) -> TranslationMap:
 def map_digest(translation: TranslationMap) -> str:
     """Changes whenever an entry does."""
     kinds = (translation.timezones, translation.languages, translation.keys)
-    text = repr([sorted((left, entry.value, entry.display) for left, entry in kind.items()) for kind in kinds])
+    text = repr(
+        [sorted((left, entry.value, entry.display, entry.note) for left, entry in kind.items()) for kind in kinds]
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -69,7 +71,7 @@ def _check_section(section: Section, seen: Iterable[str]) -> None:
 def _read_entries(section: Section, ignored: list[Refusal]) -> dict[str, MapEntry]:
     entries = {}
     for left, statement in section.values.items():
-        value, _, display = (part.strip() for part in statement.text.partition("|"))
+        value, display, note = (part.strip() for part in f"{statement.text}||".split("|")[:3])
         try:
             name = "*" if left == "*" else _CHECKS[section.name](left)
         except InvalidValue as e:
@@ -77,7 +79,7 @@ def _read_entries(section: Section, ignored: list[Refusal]) -> dict[str, MapEntr
                 raise LineError(statement.line, str(e)) from e
             ignored.append(Refusal(statement.file, statement.line, f"{e} The line is ignored."))
         else:
-            entries[name] = MapEntry(value, display)
+            entries[name] = MapEntry(value, display, note)
     return entries
 
 

@@ -47,10 +47,12 @@ class BootRequest:
 
 @dataclass(frozen=True, slots=True)
 class MapEntry:
-    """The right side of a map line: what the phone wants, and how people call it."""
+    """The right side of a map line, `value | display | note`: what the phone wants, how people call it, and in what it
+    is not what was asked for (said as a warning)."""
 
     value: str
     display: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

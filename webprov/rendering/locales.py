@@ -49,7 +49,8 @@ def zone_layer(zone: Choice, model: PhoneModel) -> tuple[LayerValues, tuple[str,
     }
     through = dict.fromkeys(("TL_TIMEZONE", "TL_TIMEZONE_NAME"), f"TZ by the map {model.translation.name}")
     sources = {"TZ": zone.source, **(through if model.translation.timezones else {})}
-    return LayerValues(zone.layer, values, f"computed from TZ {zone.value}", sources), tuple(facts.warnings)
+    notes = (f"{zone.value}: {entry.note}.",) if entry.note else ()
+    return LayerValues(zone.layer, values, f"computed from TZ {zone.value}", sources), (*facts.warnings, *notes)
 
 
 def language_layer(language: Choice, model: PhoneModel) -> LayerValues:

@@ -1,6 +1,6 @@
 """Servers, protocol and credentials that a phone is told (the first table of spec 3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from webprov.enums import Protocol, ProvisioningMode
@@ -90,7 +90,7 @@ def server_layer(
         **sip_variables(settings, tenant),
         **provisioning_variables(delivery),
         **_firmware_variables(delivery, model),
-        "CONTACTS_URL": _contacts_url(delivery, tenant, model, contacts),
+        "CONTACTS_URL": _contacts_url(_contacts_delivery(settings, model, own), tenant, model, contacts),
     }
     return _layer({**variables, **_parts(variables, delivery)}, delivery)
 
@@ -193,6 +193,11 @@ def _firmware_variables(delivery: Delivery, model: PhoneModel) -> dict[str, Sour
         "FIRMWARE_PATH": Sourced(path, f"PROV_PATH / firmware folder of {model.label}"),
         "FIRMWARE_URL": Sourced(url, source),
     }
+
+
+def _contacts_delivery(settings: ProvisioningSettings, model: PhoneModel, own: tuple[str, str]) -> Delivery:
+    """How phones read contacts: those that can get their files by TFTP only read them as other phones do."""
+    return delivery_of(settings, replace(model, protocol=None) if model.protocol is Protocol.TFTP else model, own)
 
 
 def _contacts_url(delivery: Delivery, tenant: TenantData, model: PhoneModel, contacts: frozenset[str]) -> Sourced:

@@ -16,13 +16,16 @@ def read(tmp_path):
 
 def test_a_map_names_value_and_display(read):
     layer = read(
-        "[timezone]\neurope/berlin = +1 | Germany(Berlin)\n* = 0\n[language]\nEN-gb = English ; a comment\n"
+        "[timezone]\neurope/berlin = +1 | Germany(Berlin)\n* = 0 | London | not the zone\n[language]\nEN-gb = English ; a comment\n"
         "[key]\n" + "\n".join(f"{kind} = {number}" for number, kind in enumerate(KeyType))
     )
 
     assert layer.refusals == ()
     translation = join_maps("acme", [layer])
-    assert translation.timezones == {"Europe/Berlin": MapEntry("+1", "Germany(Berlin)"), "*": MapEntry("0")}
+    assert translation.timezones == {
+        "Europe/Berlin": MapEntry("+1", "Germany(Berlin)"),
+        "*": MapEntry("0", "London", "not the zone"),
+    }
     assert translation.languages == {"en-GB": MapEntry("English")}
     assert set(translation.keys) == set(KeyType)
 

@@ -194,6 +194,15 @@ def test_contacts_url_appears_with_the_file() -> None:
     assert other["CONTACTS_URL"] == ""
 
 
+def test_phones_with_files_by_tftp_read_contacts_by_the_default_protocol() -> None:
+    model = phone_model(protocol=Protocol.TFTP)
+
+    values = variables_of(model=model, contacts={"acme": frozenset({"acme.xml"})}).context.values
+
+    assert values["PROTO"] == "tftp"
+    assert values["CONTACTS_URL"] == "http://phones:web-pw@pbx.acme.example/provisioning/CONTACTS/acme/acme.xml"
+
+
 def test_shared_files_see_system_and_sets_but_no_tenant_device_or_firmware() -> None:
     rule = SharedRule("acme/common.cfg", "y096.cfg", "_acme", {"COMMON": "096", "SRTP": "optional"})
 

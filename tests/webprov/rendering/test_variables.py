@@ -6,6 +6,7 @@ import pytest
 
 from tests.webprov.rendering.samples import ACME, custom, phone, phone_model, settings, variables_of
 from webprov.errors import NotFound
+from webprov.phones.phonemodel import MapEntry, TranslationMap
 from webprov.rendering.defaults import SET_DEFAULTS
 from webprov.rendering.layers import Layer
 from webprov.rendering.names import DEVICE_NAMES, KEY_NAMES, LINE_NAMES, RAW_NAMES, SERVER_NAMES, SET_NAMES
@@ -76,6 +77,16 @@ def test_zone_variables_say_when_summer_time_starts_and_ends() -> None:
     edges = [[values[f"DST_{edge}_{part}"] for part in ("MONTH", "WEEK", "DAY", "HOUR")] for edge in ("START", "END")]
     assert edges == [["3", "5", "7", "2"], ["10", "5", "7", "3"]]
     assert (values["TL_TIMEZONE"], values["TL_TIMEZONE_NAME"]) == ("+1", "Germany (Berlin)")
+
+
+def test_note_of_a_map_is_a_warning_of_the_phone() -> None:
+    entry = MapEntry("+5:30", "India", "the clock is 15 minutes slow")
+    model = phone_model(translation=TranslationMap("acme", timezones={"Asia/Kathmandu": entry}))
+
+    context = variables_of(phone(timezone="Asia/Kathmandu"), model).context
+
+    assert context.values["TL_TIMEZONE"] == "+5:30"
+    assert "Asia/Kathmandu: the clock is 15 minutes slow." in context.warnings
 
 
 def test_zone_without_summer_time_leaves_the_rule_empty() -> None:
