@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from webprov.phones.phonemodel import PhoneModel
 from webprov.rendering.servers import delivery_of, protocol_warning
@@ -59,7 +60,9 @@ def _pointing(settings: ProvisioningSettings, models: tuple[PhoneModel, ...]) ->
 
 
 def _address(settings: ProvisioningSettings, model: PhoneModel) -> str:
-    """The provisioning URL without credentials, in the form of `setup_form`: {url}, or {address} without `http://`."""
+    """The provisioning URL without credentials, in the form of `setup_form`: {url}, {address} without `http://`, or
+    {host}, the server alone."""
     url = delivery_of(settings, model, _SHARED_LOGIN).plain_url
     form = model.setup.get("form") or "{url}"
-    return form.replace("{url}", url).replace("{address}", url.partition("://")[2]) if url else ""
+    address, host = url.partition("://")[2], urlsplit(url).hostname or ""
+    return form.replace("{url}", url).replace("{address}", address).replace("{host}", host) if url else ""

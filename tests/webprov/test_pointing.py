@@ -23,11 +23,15 @@ def test_alike_models_share_one_group_and_address():
 
 
 def test_the_address_has_the_form_that_the_brand_wants():
-    slash, bare = model("a", setup={"form": "{url}/"}), model("b", setup={"form": "{address}"})
+    forms = ["{url}/", "{address}", "{host}"]
 
-    addresses = [list(group.addresses) for group in pointings(LOCAL, [slash, bare])]
+    groups = pointings(LOCAL, [model(form, setup={"form": form}) for form in forms])
 
-    assert addresses == [["http://pbx.acme.example:8081/provisioning/"], ["pbx.acme.example:8081/provisioning"]]
+    assert [list(group.addresses) for group in groups] == [
+        ["http://pbx.acme.example:8081/provisioning/"],
+        ["pbx.acme.example:8081/provisioning"],
+        ["pbx.acme.example"],
+    ]
 
 
 def test_a_dms_has_an_address_per_model():

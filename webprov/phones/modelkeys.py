@@ -165,9 +165,11 @@ def _check_text(text: str) -> str:
 
 
 def _check_form(text: str) -> str:
-    if ("{url}" in text) == ("{address}" in text) or re.search(r"[{}]", re.sub(r"\{(url|address)\}", "", text)):
+    rest, places = re.subn(r"\{(url|address|host)\}", "", text)
+    if places != 1 or re.search(r"[{}]", rest):
         raise InvalidValue(
-            f"“{text}”: write {{url}} for the whole URL, or {{address}} for it without http:// in front."
+            f"“{text}”: write {{url}} for the whole URL, {{address}} for it without http:// in front, or {{host}} for "
+            "the server alone."
         )
     return _check_text(text)
 

@@ -12,7 +12,7 @@ def test_model_segment_is_one_plain_folder_name(key, segment):
     assert model_segment(key) == segment
 
 
-@pytest.mark.parametrize("form", ["{url}/", "{address}", "p={url}"])
+@pytest.mark.parametrize("form", ["{url}/", "{address}", "p={url}", "{host}"])
 def test_setup_form_says_how_an_address_is_written(form):
     check_statement("setup_form", form)
 
