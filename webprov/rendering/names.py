@@ -25,7 +25,7 @@ SERVER_NAMES = {
     "PROTO_URL": "Provisioning URL with credentials, without a slash at the end",
     "PROV_URL": "Like PROTO_URL, without credentials",
     "SHARED_URL": "Like PROTO_URL, without the model's folder",
-    "CONTACTS_URL": "URL of the tenant's contact directory for this model, never by a model's own TFTP; empty until it exists",
+    "CONTACTS_URL": "URL of the tenant's contact directory, not by a model's own TFTP; empty until it exists",
     "FIRMWARE": "File name of the firmware",
     "FIRMWARE_PATH": "Path of the firmware folder",
     "FIRMWARE_URL": "URL of the firmware file; empty where the model names none",

@@ -16,7 +16,8 @@ def read(tmp_path):
 
 def test_a_map_names_value_and_display(read):
     layer = read(
-        "[timezone]\neurope/berlin = +1 | Germany(Berlin)\n* = 0 | London | not the zone\n[language]\nEN-gb = English ; a comment\n"
+        "[timezone]\neurope/berlin = +1 | Germany(Berlin)\n* = 0 | London | not the zone\n"
+        "[language]\nEN-gb = English ; a comment\n"
         "[key]\n" + "\n".join(f"{kind} = {number}" for number, kind in enumerate(KeyType))
     )
 
