@@ -24,21 +24,34 @@ from webprov.sampledevices import HOSTILE
 from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MODELS = models("Yealink")
-LEGACY = ("yealink-t20p", "yealink-t22p", "yealink-t26p", "yealink-t28p", "yealink-t32g", "yealink-t38g")
+LEGACY = [*map("yealink-{}".format, ["t18p", "t19p", "t20p", "t21p", "t22p", "t26p", "t28p", "t32g", "t38g", "vp530"])]
 
 
 def with_variables(device: DeviceData, **values: str) -> DeviceData:
     return replace(device, variables={name: CustomValue(value) for name, value in values.items()})
 
 
-def test_all_desk_phones_are_there() -> None:
-    assert len(MODELS) == 60
-    assert {"yealink-t19p-e2", "yealink-t31g", "yealink-t42s", "yealink-t46u", "yealink-t54w", "yealink-t88w"} <= {
-        *MODELS
-    }
+def test_phones_of_all_kinds_are_there() -> None:
+    some = [
+        "t19p-e2",
+        "t31g",
+        "t42s",
+        "t46u",
+        "t54w",
+        "t88w",
+        "vp59",
+        "cp965",
+        "ax86r",
+        "w52p",
+        "w70b",
+        "w90dm",
+        "w80b",
+    ]
+    assert len(MODELS) == 88
+    assert {f"yealink-{name}" for name in some} <= {*MODELS}
 
 
-@pytest.mark.parametrize("key", ["yealink-t54w", "yealink-t28p"])
+@pytest.mark.parametrize("key", ["yealink-t54w", "yealink-t28p", "yealink-w70b"])
 def test_usual_phone_gets_these_files(key: str) -> None:
     assert_expected(golden_device(key), key)
 
@@ -68,7 +81,7 @@ def test_phone_with_nothing_set_has_all_accounts_and_keys_cleared(key: str) -> N
 
     found = settings_of(replace(golden_device(key), lines=(), keys=(), admin_password=""))
 
-    assert {found[f"account.{n}.enable"] for n in range(1, phone.lines + 1)} == {"0"}
+    assert [found[f"account.{n}.enable"] for n in range(1, phone.lines + 1)] == ["0"] * phone.lines
     assert sum(value == "0" for name, value in found.items() if name.endswith(".type")) == phone.keys
     assert not any("security.user_password" in name for name in found)
 
@@ -229,6 +242,28 @@ def test_settings_of_the_vocabulary_reach_the_phone() -> None:
     found = settings_of(device)
 
     assert {name: found.get(name) for name in expected} == expected
+
+
+def test_each_account_of_a_base_is_a_handset_of_its_own() -> None:
+    found = settings_of(golden_device("yealink-w70b"))
+
+    assert (found["handset.2.name"], found["handset.2.incoming_lines"]) == ("Sales", "2")
+    assert (found["handset.2.dial_out_lines"], found["handset.2.dial_out_default_line"]) == ("2", "2")
+    assert found["handset.3.incoming_lines"] == "%NULL%"
+    assert found["custom.handset.language"] == "German"
+    assert not any(name.startswith(("linekey.", "lang.gui")) for name in found)
+
+
+def test_bases_of_a_manager_get_files_that_lead_them_here() -> None:
+    device = with_variables(golden_device("yealink-w80dm"), MEMBERS="80:5E:C0:00:00:01 805EC0000002")
+
+    files = render(device)
+
+    (alone,) = render(replace(golden_device("yealink-w80b"), mac="805EC0000002")).values()
+    assert sorted(files) == ["001565a1b2c3.cfg", "805ec0000001.cfg", "805ec0000002.cfg"]
+    assert files["805ec0000002.cfg"].text == alone.text
+    assert "/provisioning/\n" in alone.text
+    assert "account." not in alone.text
 
 
 def test_codec_of_several_rates_is_the_usual_one() -> None:
