@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from xml.etree import ElementTree
 
 import pytest
 
@@ -30,7 +31,8 @@ from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "00085D112233"
 OLD, DESK, NEW = "mitel-6755i", "mitel-6867i", "mitel-6920"
-PHONES = [key for key in models("Mitel") if model(key).sets.get("FILE")]
+PHONES = [key for key in models("Mitel") if model(key).sets.get("LINE_NAMES")]
+MINET = [key for key in models("Mitel") if key not in PHONES]
 
 
 def settings(device: DeviceData) -> dict[str, str]:
@@ -266,3 +268,34 @@ def test_override_replaces_what_the_template_says():
     told = settings(device)
 
     assert (told["lldp"], told["background image"]) == ("0", "x.png")
+
+
+def parameter(device: DeviceData) -> ElementTree.Element:
+    """The file of a 53xx phone."""
+    return ElementTree.fromstring(render(device)[f"MN_{device.mac}.cfg"].text)
+
+
+def test_file_of_a_usual_53xx_is_as_expected():
+    assert_expected(golden_device("mitel-5330", MAC), "mitel-5330")
+
+
+def test_every_53xx_has_its_users_and_keys():
+    assert len(MINET) == 9
+    for key in MINET:
+        device = maximum_device(key)
+
+        root = parameter(device)
+
+        assert [user.get("Pwd") for user in root.iter("User")] == [line.password for line in device.lines]
+        assert [user.get("DispName") for user in root.iter("User")] == [line.display_name for line in device.lines]
+        assert [key.get("Des") for key in root.iter("Key")] == [key.label for key in device.keys]
+        assert root.get("Model") == key.removeprefix("mitel-").rstrip("e")
+
+
+def test_lines_of_a_53xx_are_kinds_of_keys():
+    device = replace(golden_device("mitel-5330"), keys=(KeyData(3, "line", line=2), KeyData(4, "pickup", value="104")))
+
+    keys = [*parameter(device).iter("Key")]
+
+    assert [key.get("Fea") for key in keys[:5]] == ["6", "7", "7", "1", "0"]
+    assert (keys[2].get("UserID"), keys[3].get("Addr")) == ("102", "*8104")
