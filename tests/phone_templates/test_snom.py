@@ -296,7 +296,7 @@ def test_override_stands_within_the_settings():
 
 
 BASE = "snom-m700"
-BASES = [key for key in models("Snom") if key not in DESKS]
+BASES = [key for key in models("Snom") if model(key).sets.get("CHAIN_ID")]
 MEMBER = "000413B0B0B0"
 
 
@@ -387,3 +387,51 @@ def base_edge(found: dict[str, str], name: str) -> Edge:
         int(found[f"dst_{name}_{part}"]) for part in ("month", "time", "day_of_week", "wday_last_in_month")
     )
     return Edge(month, week, (day - 2) % 7 + 1, timedelta(hours=hour))
+
+
+KEY_SYSTEMS = ["snom-c520", "snom-c620", "snom-m100-kle", "snom-m500-kle"]
+
+
+def accounts(device: DeviceData) -> list[dict[str, str]]:
+    """The accounts of a device that speaks the dialect with groups."""
+    root = ElementTree.fromstring(render(device)[f"{device.mac}.xml"].text)
+    return [{item.tag: item.text or "" for item in account} for account in root.findall("sip_account/idx")]
+
+
+def test_file_of_a_usual_key_system_is_as_expected():
+    assert_expected(golden_device("snom-m500-kle", MAC), "snom-m500-kle")
+
+
+def test_key_systems_have_all_their_accounts_used_or_not():
+    for key in KEY_SYSTEMS:
+        full, bare = maximum_device(key), replace(golden_device(key), lines=())
+
+        told = accounts(full)
+
+        assert [account["display_name"] for account in told] == [line.display_name for line in full.lines]
+        assert [account["authentication_access_password"] for account in told] == [line.password for line in full.lines]
+        assert [account["sip_account_enable"] for account in accounts(bare)] == ["0"] * model(key).lines
+
+
+def test_codecs_of_a_key_system_fill_seven_places():
+    device = replace(golden_device("snom-c520"), variables={"CODECS": CustomValue("opus pcma")})
+    root = ElementTree.fromstring(render(device)[f"{device.mac}.xml"].text)
+
+    assert [place.text for place in root.findall("sip_account/idx[@id='1']/codec_priority/idx")] == (
+        ["none", "g711a"] + ["none"] * 5
+    )
+    assert root.findtext("profile/admin/access_password") == "AdminPa55word"
+    assert root.findtext("time_date/selected_timezone") == "Europe/Berlin"
+    assert root.findtext("remoteDir/xml/idx/uri").endswith("/CONTACTS/acme/vtech.xml")
+
+
+def test_file_of_an_m3_ends_as_it_has_to_and_keeps_names_but_for_quotation_marks():
+    device = maximum_device("snom-m3")
+
+    lines = render(device)[f"{device.mac.lower()}.cfg"].text.splitlines()
+
+    assert lines[-1] == "END_OF_FILE"
+    told = dict(re.fullmatch(r'%(\w+)%:"?([^"]*)"?', line).groups() for line in lines[:-1])
+    assert len(told) == len(lines) - 1
+    assert told["SUBSCR_7_UA_DATA_AUTH_PASS"] == device.lines[7].password.replace('"', "")
+    assert told["SUBSCR_1_UA_DATA_DISP_NAME"] == device.lines[1].display_name.replace('"', "")
