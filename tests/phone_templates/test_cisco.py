@@ -13,6 +13,7 @@ from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
     assert_expected,
+    catalog,
     golden_device,
     library,
     maximum_device,
@@ -22,6 +23,7 @@ from tests.phone_templates.fleet import (
     render_contacts,
     render_shared_files,
 )
+from webprov.phones.discovery import Discovery
 from webprov.rendering.render import render_device
 from webprov.rendering.systemdata import SystemData
 from webprov.rendering.variables import device_variables
@@ -328,6 +330,21 @@ def test_network_of_newer_adapters_stands_in_the_routers_part():
         "20",
     )
     assert (found["router/Syslog_Server_IP"], found["router/Syslog_Server_Port"]) == ("log.example.com", "5140")
+
+
+@pytest.mark.parametrize(
+    ("agent", "key"),
+    [
+        ("Cisco/SPA504G-7.4.8a (0002FDFF2103)(CBT141400UK)", "cisco-spa504g"),
+        ("Cisco/SPA525G2-7.4.5 (CBT141900G7)", "cisco-spa525g2"),
+        ("Cisco/SPA112-1.4.1 (0002FDFF2103)(CCQ141400UK)", "cisco-spa112"),
+        ("Linksys/SPA-942-6.1.5(a) (88019FA42805)", "cisco-spa942"),
+        ("Cisco-CP-7832-3PCC/11.0.1 (00562b043615)", "cisco-7832"),
+        ("Cisco/ATA192-12.0.1(SR3) (88755A000003)", "cisco-ata192"),
+    ],
+)
+def test_phone_is_known_by_what_it_calls_itself(agent, key):
+    assert Discovery(catalog().models()).guess("0002FDFF2103", agent).model == key
 
 
 def test_override_stands_within_the_profile():
