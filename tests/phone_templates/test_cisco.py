@@ -105,10 +105,10 @@ def test_first_file_leads_to_the_device_own_one():
         assert told(golden_device(key, MAC))["Profile_Rule"] == rule
 
 
-def test_ata190_asks_for_one_file_in_capitals():
+def test_both_ports_of_an_ata190_ask_for_files_in_capitals():
     files = render(golden_device("cisco-ata190", MAC))
 
-    assert set(files) == {f"ATA{MAC}.cnf.xml", f"{MAC.lower()}.xml"}
+    assert set(files) == {f"ATA{MAC}.cnf.xml", "ATA562B04361501.cnf.xml", f"{MAC.lower()}.xml"}
 
 
 def test_unused_lines_are_switched_off_and_emptied():
