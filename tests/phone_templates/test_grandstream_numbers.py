@@ -139,10 +139,16 @@ def minutes_clock(told: dict[str, str]) -> Clock:
 
 
 def minutes_edge(text: str) -> Edge:
-    """`3,8,7,2,0`: the first Sunday (7) from 8 March on, at 2:00; -1 is the last one of the month."""
-    month, day, weekday, hour, minute = (int(part) for part in text.split(","))
-    assert day in (-1, 1, 8, 15, 22)
-    return Edge(month, 5 if day == -1 else (day + 6) // 7, weekday, timedelta(hours=hour, minutes=minute))
+    """`3,2,7,2,0`: the second Sunday (7) in March, at 2:00; -1 is the last one of the month."""
+    month, nth, weekday, hour, minute = (int(part) for part in text.split(","))
+    assert nth in (-1, 1, 2, 3, 4)
+    return Edge(month, 5 if nth == -1 else nth, weekday, timedelta(hours=hour, minutes=minute))
+
+
+def test_rule_of_the_oldest_is_told_as_their_maker_writes_it():
+    told = settings(replace(golden_device(OLD), timezone="America/New_York"))
+
+    assert (told["P64"], told["P246"]) == ("420", "3,2,7,2,0;11,1,7,2,0;60")
 
 
 def test_second_port_of_an_adapter_has_numbers_of_its_own():
