@@ -65,6 +65,7 @@ class FileFormat(StrEnum):
     XML = "xml"
     JSON = "json"
     INI = "ini"
+    CSV = "csv"
     TEXT = "text"
 
 

@@ -69,6 +69,8 @@ def _writer(output: OutputFormat, changed: list[tuple[str, str]]) -> Callable[[s
     match output.syntax:
         case FileFormat.XML:
             return lambda value: _escape_xml(value, output.encoding)
+        case FileFormat.CSV:
+            return lambda value: _escape_cell(value, output, changed)
         case FileFormat.JSON:
             return lambda value: json.dumps(value, ensure_ascii=output.encoding != "utf-8")[1:-1]
         case _:
@@ -82,9 +84,21 @@ def _escape_xml(value: str, encoding: str) -> str:
     return escaped.encode(encoding, "xmlcharrefreplace").decode(encoding)
 
 
+def _escape_cell(value: str, output: OutputFormat, changed: list[tuple[str, str]]) -> str:
+    """A whole cell (RFC 4180): in quotation marks where it holds a separator, such a mark or blanks at its ends."""
+    if any(character in value for character in (output.separator, '"')) or value != value.strip():
+        value = '"' + value.replace('"', '""') + '"'
+    return _encodable(value, output, changed, value)
+
+
 def _escape_line(value: str, output: OutputFormat, changed: list[tuple[str, str]]) -> str:
     """One line of text. Without quotes the blanks at the ends would be lost on the phone anyway: they are trimmed."""
     escaped = _quoted(value, output, changed) if output.quote.character else _bare(value, output)
+    return _encodable(escaped, output, changed, value)
+
+
+def _encodable(escaped: str, output: OutputFormat, changed: list[tuple[str, str]], value: str) -> str:
+    """With `?` for what the character set lacks, noted as a change of `value`."""
     if output.encoding == "utf-8" or escaped.isascii():
         return escaped
     written = escaped.encode(output.encoding, "replace").decode(output.encoding)

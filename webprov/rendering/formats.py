@@ -36,7 +36,7 @@ class OutputFormat:
     """How a rendered file is written, and so how values are escaped in it.
 
     `comment` holds the characters that start a comment line; with `inline` they start one after a value too. With
-    `merge` a line of OVERRIDE replaces those of the same name.
+    `merge` a line of OVERRIDE replaces those of the same name. `separator` stands between the cells of a CSV file.
     """
 
     syntax: FileFormat = FileFormat.TEXT
@@ -47,6 +47,7 @@ class OutputFormat:
     encoding: str = "utf-8"
     newline: str = "lf"
     merge: bool = False
+    separator: str = ","
 
 
 ENCODINGS = ("utf-8", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252")
@@ -58,12 +59,16 @@ OPTIONS = {
     "escape": "how such a mark stands inside a value: none (refused), backslash, double, or drop",
     "encoding": "character set of the file: " + ", ".join(ENCODINGS),
     "newline": "ends of lines: lf or crlf",
+    "separator": "what stands between the cells of a csv file: comma, semicolon or tab",
     "override": "merge where a line of OVERRIDE replaces the one of the same name; else add",
 }
 
 _HEADER = re.compile(r"[ \t]*##[ \t]*format:(.*)")
-_LINE_OPTIONS = frozenset(OPTIONS)
 _TREE_OPTIONS = frozenset({"encoding", "newline"})
+_TABLE_OPTIONS = _TREE_OPTIONS | {"separator"}
+_LINE_OPTIONS = frozenset(OPTIONS) - {"separator"}
+_KNOWN_OPTIONS = {FileFormat.XML: _TREE_OPTIONS, FileFormat.JSON: _TREE_OPTIONS, FileFormat.CSV: _TABLE_OPTIONS}
+_SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 
 def read_format(file: str, text: str) -> OutputFormat | None:
@@ -85,13 +90,16 @@ def read_format(file: str, text: str) -> OutputFormat | None:
 
 
 def format_by_suffix(output: str) -> OutputFormat:
-    """What a file without a format line is taken for: `.xml`, `.json`, else plain text."""
+    """What a file without a format line is taken for: `.xml`, `.json`, `.csv`, else plain text."""
     suffix = PurePosixPath(output.lower()).suffix
-    return OutputFormat({".xml": FileFormat.XML, ".json": FileFormat.JSON}.get(suffix, FileFormat.TEXT))
+    return OutputFormat(_BY_SUFFIX.get(suffix, FileFormat.TEXT))
+
+
+_BY_SUFFIX = {".xml": FileFormat.XML, ".json": FileFormat.JSON, ".csv": FileFormat.CSV}
 
 
 def _with_options(base: OutputFormat, words: list[str]) -> OutputFormat:
-    allowed = _TREE_OPTIONS if base.syntax in (FileFormat.XML, FileFormat.JSON) else _LINE_OPTIONS
+    allowed = _KNOWN_OPTIONS.get(base.syntax, _LINE_OPTIONS)
     found = base
     for word in words:
         name, equals, value = word.partition("=")
@@ -113,6 +121,8 @@ def _with_option(found: OutputFormat, name: str, value: str) -> OutputFormat:
             return replace(found, quote=Quote(_one_of(name, value, tuple(Quote))))
         case "escape":
             return replace(found, escape=QuoteEscape(_one_of(name, value, tuple(QuoteEscape))))
+        case "separator":
+            return replace(found, separator=_SEPARATORS[_one_of(name, value, tuple(_SEPARATORS))])
         case "override":
             return replace(found, merge=_one_of(name, value, ("add", "merge")) == "merge")
         case "newline":

@@ -1,5 +1,6 @@
 """Does a rendered file read as what it claims to be? (spec 4)"""
 
+import csv
 import json
 import re
 from collections.abc import Callable
@@ -17,6 +18,7 @@ def find_fault(content: bytes, output: OutputFormat) -> str:
     checks: dict[FileFormat, Callable[[bytes, OutputFormat], str]] = {
         FileFormat.XML: _xml_fault,
         FileFormat.JSON: _json_fault,
+        FileFormat.CSV: _csv_fault,
     }
     check = checks.get(output.syntax)
     return check(content, output) if check is not None else ""
@@ -59,4 +61,19 @@ def _json_fault(content: bytes, output: OutputFormat) -> str:
         return f"the rendered JSON is broken at line {e.lineno}, column {e.colno}: {e.msg}"
     except RecursionError:
         return "the rendered JSON is nested too deeply"
+    return ""
+
+
+def _csv_fault(content: bytes, output: OutputFormat) -> str:
+    """All rows need as many cells as the first: a cell that the template did not fill moves all that follow it."""
+    lines = content.decode(output.encoding).splitlines()
+    width = 0
+    reader = csv.reader(lines, delimiter=output.separator, strict=True)
+    try:
+        for row in reader:
+            width = width or len(row)
+            if row and len(row) != width:
+                return f"the rendered table is broken at line {reader.line_num}: {len(row)} cells, {width} above it"
+    except csv.Error as e:
+        return f"the rendered table is broken at line {reader.line_num}: {e}"
     return ""

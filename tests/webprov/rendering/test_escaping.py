@@ -1,5 +1,6 @@
 """Whatever a value holds, the file holds exactly that value in that place, or there is a clear error (TP-04, R12)."""
 
+import csv
 import json
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ from tests.properties import examples
 from webprov.enums import FileFormat
 from webprov.rendering.escaping import Escaper, Raw, UnusableValue
 from webprov.rendering.formats import ENCODINGS, OutputFormat, Quote, QuoteEscape, format_by_suffix, read_format
+from webprov.rendering.wellformed import find_fault
 
 VALUES = st.one_of(
     st.text(),
@@ -65,6 +67,19 @@ def test_line_without_quotes_stays_one_line_with_that_value(value):
     assert [(name, found.strip()) for name, found in pairs] == [("before", "1"), ("key", value.strip()), ("after", "2")]
 
 
+@many
+@given(VALUES, st.sampled_from([",", ";", "\t"]))
+def test_csv_gives_back_the_cell(value, separator):
+    output = OutputFormat(FileFormat.CSV, separator=separator)
+    text = written(value, output)
+    if text is None:
+        return
+
+    content = separator.join(["before", text, "after"]) + "\n"
+    assert list(csv.reader([content], delimiter=separator, strict=True)) == [["before", value, "after"]]
+    assert find_fault(content.encode(), output) == ""
+
+
 def unquote(text: str, mark: str, escape: QuoteEscape) -> tuple[str, str]:
     """A phone's reading of a quoted value: the value, and what stands after the closing mark."""
     assert text[0] == mark
@@ -98,9 +113,9 @@ def test_any_value_fits_the_encoding_or_is_noted(value, encoding, syntax):
         return
 
     text.encode(encoding)
+    value = value if syntax is FileFormat.CSV else value.strip()
     lossless = (
-        syntax in (FileFormat.XML, FileFormat.JSON)
-        or value.strip().encode(encoding, "replace").decode(encoding) == value.strip()
+        syntax in (FileFormat.XML, FileFormat.JSON) or value.encode(encoding, "replace").decode(encoding) == value
     )
     assert lossless != bool(escaper.changed)
 
@@ -146,7 +161,20 @@ def test_format_line_is_only_looked_for_in_the_first_line():
 
 
 @pytest.mark.parametrize(
-    ("path", "syntax"), [("a.XML", "xml"), ("b/a.json", "json"), ("a.cfg", "text"), ("xml", "text")]
+    ("path", "syntax"), [("a.XML", "xml"), ("b/a.json", "json"), ("a.CSV", "csv"), ("a.cfg", "text"), ("xml", "text")]
 )
 def test_suffix_tells_the_format_of_a_file_without_format_line(path, syntax):
     assert format_by_suffix(path).syntax == syntax
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a,b\n\nc,d\n", ""),
+        ("a,b\nc\n", "at line 2: 1 cells, 2 above it"),
+        ('a,b\n"c"x,d\n', "at line 2"),
+    ],
+)
+def test_a_table_whose_rows_differ_is_broken(text, fault):
+    assert fault in find_fault(text.encode(), OutputFormat(FileFormat.CSV))
+    assert bool(fault) == bool(find_fault(text.encode(), OutputFormat(FileFormat.CSV)))
