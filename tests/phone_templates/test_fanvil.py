@@ -12,6 +12,7 @@ from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     TENANT,
     assert_expected,
+    catalog,
     golden_device,
     maximum_device,
     model,
@@ -20,6 +21,7 @@ from tests.phone_templates.fleet import (
     render_contacts,
 )
 from webprov.enums import KeyType
+from webprov.phones.discovery import Discovery
 from webprov.sampledevices import HOSTILE
 from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
@@ -261,6 +263,20 @@ def test_phone_asks_for_the_file_that_is_made() -> None:
 
         assert needed == ["${mac}.cfg"], key
         assert [*render(golden_device(key, MAC))] == ["0c383e112233.cfg"], key
+
+
+@pytest.mark.parametrize(
+    ("agent", "path", "key"),
+    [
+        ("Fanvil X6U Pro 0.0.10 0c383e2cd782", "", "fanvil-x6u-pro"),
+        ("Fanvil X5U-V2 2.12.16.17 0c383e557eb1", "", "fanvil-x5u-v2"),
+        ("Fanvil i10SV 2.12.10.1 0c383e2397f4", "", "fanvil-i10sv"),
+        ("", "F0V0V6700000.cfg", "fanvil-v67"),
+        ("", "fanvil_i61_hwv1_0.txt", "fanvil-i61"),
+    ],
+)
+def test_phone_is_known_by_what_it_says_or_asks_for(agent: str, path: str, key: str) -> None:
+    assert Discovery(catalog().models()).guess(MAC, agent, [path]).model == key
 
 
 def test_override_stands_inside_the_file() -> None:

@@ -10,6 +10,7 @@ from tests.phone_templates.clocks import Clock, disagreements
 from tests.phone_templates.fleet import (
     TENANT,
     assert_expected,
+    catalog,
     golden_device,
     maximum_device,
     model,
@@ -20,11 +21,17 @@ from tests.phone_templates.fleet import (
 )
 from tests.phone_templates.yealinkform import clock_of, settings_of
 from webprov.enums import KeyType
+from webprov.phones.discovery import Discovery
 from webprov.sampledevices import HOSTILE
 from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MODELS = models("Yealink")
-LEGACY = [*map("yealink-{}".format, ["t18p", "t19p", "t20p", "t21p", "t22p", "t26p", "t28p", "t32g", "t38g", "vp530"])]
+LEGACY = [
+    *map(
+        "yealink-{}".format,
+        ["t18p", "t19p", "t20p", "t21p", "t22p", "t26p", "t28p", "t32g", "t38g", "vp530", "w52p-legacy"],
+    )
+]
 
 
 def with_variables(device: DeviceData, **values: str) -> DeviceData:
@@ -47,7 +54,7 @@ def test_phones_of_all_kinds_are_there() -> None:
         "w90dm",
         "w80b",
     ]
-    assert len(MODELS) == 88
+    assert len(MODELS) == 89
     assert {f"yealink-{name}" for name in some} <= {*MODELS}
 
 
@@ -252,6 +259,28 @@ def test_each_account_of_a_base_is_a_handset_of_its_own() -> None:
     assert found["handset.3.incoming_lines"] == "%NULL%"
     assert found["custom.handset.language"] == "German"
     assert not any(name.startswith(("linekey.", "lang.gui")) for name in found)
+
+
+def test_base_with_old_firmware_gets_old_names_and_handsets() -> None:
+    found = settings_of(golden_device("yealink-w52p-legacy"))
+
+    assert (found["account.2.sip_server_host"], found["handset.2.incoming_lines"]) == ("pbx.example.com", "2")
+    assert not any(name.startswith("static.") for name in found)
+
+
+@pytest.mark.parametrize(
+    ("agent", "key"),
+    [
+        ("yealink SIP-T18 18.0.0.80 00:15:65:27:3e:05", "yealink-t18p"),
+        ("Yealink SIP-T21P_E2 52.80.0.3 00:15:65:4c:4c:26", "yealink-t21p-e2"),
+        ("Yealink SIP VP-T49G 51.80.0.10 00:15:65:9b:5a:44", "yealink-t49g"),
+        ("VP530P 23.70.0.40 00:15:65:31:4b:c0", "yealink-vp530"),
+        ("Yealink CP860 37.72.0.5 00:15:65:8a:37:86", "yealink-cp860"),
+        ("Yealink W80DM 103.83.0.122 24:9a:d8:d1:a6:31", "yealink-w80dm"),
+    ],
+)
+def test_phone_is_known_by_what_it_calls_itself(agent: str, key: str) -> None:
+    assert Discovery(catalog().models()).guess("", agent).model == key
 
 
 def test_bases_of_a_manager_get_files_that_lead_them_here() -> None:
