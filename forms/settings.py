@@ -8,7 +8,7 @@ from wtforms import BooleanField, Field, IntegerField, PasswordField, RadioField
 from wtforms.fields.choices import SelectChoice
 
 from forms.errors import put_errors
-from webprov.enums import Protocol, ProvisioningMode, TransportMethod
+from webprov.enums import Protocol, ProvisioningMode, ProvisioningWindow, TransportMethod, UserAgentCheck
 from webprov.phones.timezones import timezone_names
 from webprov.settingsinput import SETTINGS_FIELDS, draft_settings
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
@@ -22,6 +22,15 @@ _CERTIFICATES = [
     SelectChoice("off", "Off"),
     SelectChoice("optional", "Optional: a certificate is enough, so is a password"),
     SelectChoice("required", "Required over HTTPS"),
+]
+_WINDOWS = [
+    SelectChoice(ProvisioningWindow.ALWAYS.value, "Always"),
+    SelectChoice(ProvisioningWindow.FIRST_FETCH.value, "Until a day after they fetched them"),
+]
+_USER_AGENTS = [
+    SelectChoice(UserAgentCheck.OFF.value, "Serve, say nothing"),
+    SelectChoice(UserAgentCheck.LOG.value, "Serve, say so on the device’s page"),
+    SelectChoice(UserAgentCheck.REFUSE.value, "Refuse"),
 ]
 _WEB = [SelectChoice(protocol.value, protocol.upper()) for protocol in (Protocol.HTTPS, Protocol.HTTP)]
 
@@ -54,6 +63,8 @@ class ProvisioningSettingsForm(FlaskForm):
     tls_legacy = BooleanField("Old TLS (1.0 and 1.1)")
     ftp_passive_ports = StringField("Ports of FTP data", render_kw=_HOST)
     uploads_enabled = BooleanField("Take what phones send")
+    provisioning_window = SelectField("Phones get their own files", choices=_WINDOWS)
+    user_agent_check = SelectField("Phones that call themselves another one", choices=_USER_AGENTS)
     http_user = StringField("HTTP user", render_kw=_HOST)
     http_password = PasswordField("HTTP password")
     ftp_user = StringField("FTP user", render_kw=_HOST)

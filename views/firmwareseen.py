@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from views.site import current_site
+from webprov.enums import UserAgentCheck
 from webprov.phones.discovery import Discovery, contradiction
 from webprov.phones.phonemodel import PhoneModel
 from webprov.phones.useragents import read_user_agent
@@ -34,7 +35,8 @@ def phone_seen(device: Device, model: PhoneModel | None) -> PhoneSeen:
         return PhoneSeen()
     models = current_site().catalog.models(device.tenant.name)
     guess = Discovery(models).guess(device.mac, device.user_agent)
-    odd = contradiction(guess, device.mac, device.model)
+    is_watched = current_site().settings.user_agent_check is not UserAgentCheck.OFF
+    odd = contradiction(guess, device.mac, device.model) if is_watched else ""
     firmware = guess.said.firmware
     return PhoneSeen(
         firmware=firmware,

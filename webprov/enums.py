@@ -33,6 +33,22 @@ class TransportMethod(StrEnum):
     SCRIPT = "script"
 
 
+class ProvisioningWindow(StrEnum):
+    """When phones get their own files: always, or until a day after they first fetched them (security PH-06)."""
+
+    ALWAYS = "always"
+    FIRST_FETCH = "first-fetch"
+
+
+class UserAgentCheck(StrEnum):
+    """What happens where a phone calls itself another one than its file's device: nothing, the device's page tells, or
+    it is refused too (security PH-13)."""
+
+    OFF = "off"
+    LOG = "log"
+    REFUSE = "refuse"
+
+
 class Role(StrEnum):
     """What a signed-in person may do (spec 9)."""
 

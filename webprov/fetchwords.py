@@ -38,6 +38,8 @@ WORDS: dict[str, Words] = {
     Reason.FOREIGN_CERTIFICATE: Words(Answer.REFUSED, "its certificate is of no known device"),
     Reason.NOT_OWN: Words(Answer.REFUSED, "the file belongs to another device"),
     Reason.OWN_NEEDED: Words(Answer.REFUSED, "used the shared sign-in, but has one of its own"),
+    Reason.WINDOW_CLOSED: Words(Answer.REFUSED, "has fetched its files already, and its window has closed"),
+    Reason.OTHER_PHONE: Words(Answer.REFUSED, "calls itself another phone than this device"),
     Reason.UPLOADS_OFF: Words(Answer.REFUSED, "uploads are switched off"),
     Reason.TOO_LARGE: Words(Answer.REFUSED, "what it sent is too large"),
     Reason.TOO_MANY: Words(Answer.REFUSED, "it sent too many files"),

@@ -36,6 +36,7 @@ from webprov.site import Site
 from webprov.store.database import bump, writing
 from webprov.store.devicedata import BATCH, DeviceData, read_devices
 from webprov.store.models import Device, utc_now
+from webprov.store.windowrecords import open_windows
 
 log = logging.getLogger(__name__)
 
@@ -231,6 +232,7 @@ def _drop(session: Session, site: Site, rows: Sequence[Any]) -> None:
 def _record_outcome(session: Session, site: Site, work: list[Work]) -> None:
     now = utc_now()
     done = [outcome_values(site, item, now) for item in _well(work)]
+    open_windows(session, [row["b_id"] for row in done if row["b_step"]])  # each phone has to get its new files
     failed = [{"b_id": item.device.id, "provision_error": item.error} for item in work if item.error]
     table: Any = Device.__table__
     for rows in (done, failed):

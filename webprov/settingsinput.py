@@ -18,7 +18,7 @@ from webprov.checks import (
     check_ports,
     check_text,
 )
-from webprov.enums import Protocol, ProvisioningMode, TransportMethod
+from webprov.enums import Protocol, ProvisioningMode, ProvisioningWindow, TransportMethod, UserAgentCheck
 from webprov.errors import InvalidInput, InvalidValue
 from webprov.hosts import parse_host, parse_port
 from webprov.phones.timezones import check_timezone
@@ -82,6 +82,8 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "tls_legacy": check_on_off,
     "ftp_passive_ports": check_ports,
     "uploads_enabled": check_on_off,
+    "provisioning_window": lambda text: ProvisioningWindow(check_choice(text, ProvisioningWindow)),
+    "user_agent_check": lambda text: UserAgentCheck(check_choice(text, UserAgentCheck)),
     "check_sync_auto": check_on_off,
 }
 SETTINGS_FIELDS = tuple(_CHECKS)

@@ -15,8 +15,10 @@ from webprov.fleet import state_of
 from webprov.provisioning import provision_device, provision_devices
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
+from webprov.store.database import writing
 from webprov.store.instance import open_instance
-from webprov.store.models import Device, RenderedFileRecord
+from webprov.store.models import Device, RenderedFileRecord, utc_now
+from webprov.store.windowrecords import DeviceWindow, closing_time
 
 MAC_2 = "805EC0000002"
 
@@ -67,6 +69,21 @@ def test_provision_device_again_writes_nothing(session, load, device):
 
     assert again.written == ()
     assert session.scalar(select(Device.revision)) == revision == 1
+
+
+def test_ph06_changed_files_open_the_window_and_unchanged_ones_do_not(session, load, device):
+    provision_device(session, load(), MAC)
+    number = session.scalar(select(Device.id))
+    with writing(session):
+        session.add(DeviceWindow(device_id=number, closes_at=utc_now()))
+
+    provision_device(session, load(), MAC)
+    unchanged = closing_time(session, number)
+    change(session, load, line1_display_name="Another Name")
+    provision_device(session, load(), MAC)
+
+    assert unchanged is not None
+    assert closing_time(session, number) is None
 
 
 def test_masked_twins_hold_no_secret(session, load, device):

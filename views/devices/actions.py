@@ -15,6 +15,7 @@ from views.site import current_site
 from webprov.audit import record_change
 from webprov.changes.devices import change_device, delete_devices
 from webprov.changes.owncredentials import let_start_over, renew_credentials
+from webprov.changes.windows import let_fetch_again
 from webprov.deviceinput import DeviceInput
 from webprov.errors import InvalidValue
 from webprov.mac import parse_mac
@@ -113,6 +114,16 @@ def start_over(mac: str) -> ResponseReturnValue:
     return redirect(url_for(".phone", mac=device.mac))
 
 
+@bp.post("/<mac>/window")
+@requires(Right.PROVISION)
+def let_fetch(mac: str) -> ResponseReturnValue:
+    """Open the provisioning window of the device again."""
+    device = the_device(mac)
+    let_fetch_again(db_session(), [device.mac], current_actor())
+    flash(f"{name_of(device)} may fetch its files again.")
+    return _back(device.mac)
+
+
 @bp.get("/<mac>/delete")
 @requires(Right.EDIT_DEVICES)
 def ask_delete(mac: str) -> ResponseReturnValue:
@@ -130,6 +141,9 @@ def bulk() -> ResponseReturnValue:
         flash("Select devices first.", "warning")
     elif action == "provision":
         return started([device.id for device in devices], f"Provision {_devices(len(devices))}")
+    elif action == "window":
+        let_fetch_again(db_session(), [device.mac for device in devices], current_actor())
+        flash(f"{_devices(len(devices))} may fetch {'its' if len(devices) == 1 else 'their'} files again.")
     elif action == "check-sync":
         _check_sync_all(devices)
     elif action == "credentials":

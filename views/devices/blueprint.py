@@ -9,6 +9,7 @@ from views.database import db_session
 from views.firmwareseen import phone_seen
 from views.site import current_site
 from webprov.changes.devices import find_device
+from webprov.enums import ProvisioningWindow
 from webprov.errors import InvalidValue
 from webprov.fetchlist import FetchQuery, list_fetches
 from webprov.fetchwords import words_for
@@ -17,7 +18,8 @@ from webprov.mac import format_mac, parse_mac
 from webprov.phones.phonemodel import PhoneModel
 from webprov.provisioning import ProvisionResult, provision_device
 from webprov.rights import Right
-from webprov.store.models import Device
+from webprov.store.models import Device, utc_now
+from webprov.store.windowrecords import closing_time
 from webprov.uploads import count_uploads
 
 bp = Blueprint("devices", __name__, url_prefix="/devices")
@@ -48,6 +50,9 @@ def device_page(template: str, device: Device, tab: str, **values: Any) -> str:
         "upload_count": count_uploads(session, device),
         "uploads_enabled": site.settings.uploads_enabled,
         "seen": phone_seen(device, model),
+        "windows_close": site.settings.provisioning_window is ProvisioningWindow.FIRST_FETCH,
+        "window_until": closing_time(session, device.id),
+        "now": utc_now(),
         "may_edit": current_actor().may(Right.EDIT_DEVICES, device.tenant_id),
         "may_reveal": current_actor().may(Right.REVEAL_SECRETS),
         "timezone": effective_timezone(device),

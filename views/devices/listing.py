@@ -15,7 +15,7 @@ from views.paging import here, pager
 from views.partials import wants_partial
 from views.site import current_site
 from webprov.devicelist import DeviceQuery, PhoneState, Sort, list_devices
-from webprov.enums import FileState
+from webprov.enums import FileState, ProvisioningWindow
 from webprov.rights import Right
 from webprov.store.models import Device, utc_now
 
@@ -63,6 +63,7 @@ def index() -> ResponseReturnValue:
         "firmware_of": lambda device: firmware_of(device.user_agent, device.model, device.tenant),
         "is_partial": wants_partial(),
         "own_credentials": current_site().settings.device_credentials,
+        "windows_close": current_site().settings.provisioning_window is ProvisioningWindow.FIRST_FETCH,
     }
     if not wants_partial():
         return render_template("devices/index.html", models=models_in_use(), tenants_here=visible_tenants(), **values)

@@ -21,6 +21,7 @@ from webprov.store.models import Device, utc_now
 from webprov.store.rotation import keep_previous_pair
 from webprov.store.secrets import random_password
 from webprov.store.settings import load_settings
+from webprov.store.windowrecords import open_windows
 from webprov.worker import Duty
 
 _REST_SECONDS = 60.0
@@ -49,6 +50,7 @@ def let_start_over(session: Session, mac: str, by: Actor) -> None:
     with writing(session):
         device = find_device(session, mac, by)
         device.own_login_at = None
+        open_windows(session, [device.id])
         record_change(session, by, "start over", "credentials", device.mac, tenant_id=device.tenant_id)
         bump(session, "logins")
         bump(session, "files")

@@ -23,6 +23,7 @@ from webprov.store.devicedata import read_device
 from webprov.store.models import Device, PushRecord
 from webprov.store.rotation import keep_previous
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings, load_settings, store_settings
+from webprov.store.windowrecords import open_windows
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ def save_settings(
         if settings.script_place != before.script_place:
             unknown = {"script_exit": None, "script_output": "", "script_at": None}
             session.execute(update(Device).values(unknown))
+        if settings.provisioning_window != before.provisioning_window:
+            open_windows(session)
         bump(session, "settings")
         record_change(session, by, "change", "settings", "Provisioning settings", fields=fields)
     return SavedSettings(settings, changed=True, warnings=warnings, has_moved=settings.place != before.place)

@@ -12,7 +12,7 @@ from pathlib import Path
 import netaddr
 
 from webprov.phones.modelkeys import fill_sets
-from webprov.phones.phonemodel import PhoneModel
+from webprov.phones.phonemodel import PhoneModel, Scope
 from webprov.phones.useragents import Said, bare_name, read_user_agent
 
 _OWN_LIST = Path(__file__).with_name("oui.tsv")
@@ -51,6 +51,20 @@ class Discovery:
         named = self._by_names(mac, paths, brand)
         brand = brand or _only({self._models[key].brand for key in named})
         return Guess(brand, _named_model(said, fitting) or _only(named), said)
+
+    def is_another(self, agent: str, mac: str, model: PhoneModel | None) -> bool:
+        """Whether `agent` clearly belongs to another phone than the one entered with this `mac` and `model` (None: it
+        is missing): it names another MAC, only other brands call themselves so, or a shipped model of the brand is
+        named where another shipped one is entered. An agent that tells nothing belongs to nobody else (PH-13)."""
+        said, fitting = self._by_agent(agent)
+        if said.mac and said.mac != mac:
+            return True
+        if model is None or not fitting:
+            return False
+        if model.brand not in {other.brand for other in fitting}:
+            return True
+        named = self._models.get(_named_model(said, fitting), model)
+        return named.key != model.key and model.scope is named.scope is Scope.SHIPPED
 
     def _by_agent(self, agent: str) -> tuple[Said, Sequence[PhoneModel]]:
         """What the agent says by the pattern that tells most of it, and the models with that pattern."""

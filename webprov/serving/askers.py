@@ -23,6 +23,8 @@ class Reason(StrEnum):
     UNKNOWN_NAME = "unknown name"
     NOT_OWN = "belongs to another device"
     OWN_NEEDED = "device has credentials of its own"
+    WINDOW_CLOSED = "provisioning window closed"
+    OTHER_PHONE = "user agent of another phone"
     FILE_GONE = "file gone"
     OUTSIDE = "outside provisioning"
     METHOD = "method not allowed"

@@ -24,6 +24,8 @@ REFUSALS = frozenset({
     Reason.LOCKED_OUT,
     Reason.NOT_OWN,
     Reason.OWN_NEEDED,
+    Reason.WINDOW_CLOSED,
+    Reason.OTHER_PHONE,
 })  # fmt: skip
 """What counts as refused: a first request without credentials, or for a file that is optional, is everyday life."""
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import IO, BinaryIO, NamedTuple
 
 from webprov.delivery.mediatypes import asset_type, content_type
+from webprov.enums import ProvisioningWindow
 from webprov.mac import find_mac
 from webprov.serving.access import Access, tenant_of_contacts
 from webprov.serving.askers import Asker, Reason
@@ -20,6 +21,7 @@ from webprov.serving.gatekeeper import Gatekeeper
 from webprov.serving.guessing import Guesses
 from webprov.serving.index import FileIndex, ServedDevice, ServedFile, http_date
 from webprov.serving.ownlogins import OwnLogins
+from webprov.serving.safeguards import Safeguards
 from webprov.serving.uploads import Uploads
 from webprov.store.instance import Instance
 from webprov.store.watch import CounterWatch
@@ -84,8 +86,9 @@ class Fetching:
         self._assets = Assets(instance.config.provisioning_dir, self._index.is_segment)
         self._uploads = Uploads(instance)
         self._own_logins = OwnLogins(instance)
-        self.log = FetchLog(instance)
+        self._safeguards = Safeguards(instance)
         self.gatekeeper = Gatekeeper(instance, self._watch, self._guesses, self._index)
+        self.log = FetchLog(instance, self._keeps_windows)
 
     def fetch_file(
         self, name: str, asker: Asker, condition: Condition | None = None, *, head: bool = False
@@ -170,6 +173,9 @@ class Fetching:
     def _own_credentials(self) -> bool:
         return self.gatekeeper.rules.settings.device_credentials
 
+    def _keeps_windows(self) -> bool:
+        return self.gatekeeper.rules.settings.provisioning_window is not ProvisioningWindow.ALWAYS
+
     def _look_up(self, name: str, asker: Asker) -> tuple[ServedFile | None, FetchedFile]:
         if self.gatekeeper.guessed_names(asker):
             return None, FetchedFile(Reason.LOCKED_OUT)
@@ -179,7 +185,10 @@ class Fetching:
         record = self._index.find(bare)
         if record is None:
             return None, self._other(bare, asker)
-        reason = self._access.judge(record, asker, own_credentials=self._own_credentials)
+        settings = self.gatekeeper.rules.settings
+        reason = self._access.judge(record, asker, own_credentials=settings.device_credentials)
+        if reason is Reason.DELIVERED and record.device is not None and settings.guards_files:
+            reason = self._safeguards.judge(record.device, asker, settings)
         return record, self._read(record) if reason is Reason.DELIVERED else FetchedFile(reason)
 
     def _other(self, name: str, asker: Asker) -> FetchedFile:
@@ -197,6 +206,8 @@ class Fetching:
 
     def _sent_back(self, device: ServedDevice, name: str, asker: Asker) -> FetchedFile:
         reason = self._access.judge_upload(device, asker, own_credentials=self._own_credentials)
+        if reason is Reason.DELIVERED and self.gatekeeper.rules.settings.guards_files:
+            reason = self._safeguards.judge(device, asker, self.gatekeeper.rules.settings)
         if reason is not Reason.DELIVERED:
             return FetchedFile(reason)
         found = self._uploads.find(device, name, asker)

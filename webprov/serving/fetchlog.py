@@ -1,7 +1,7 @@
 """What phones asked for: every request leaves a FetchRecord, written in batches (spec 8)."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from webprov.serving.strangers import note_strangers
 from webprov.store.database import BulkStatement, time_value, writing
 from webprov.store.instance import Instance
 from webprov.store.models import Device, FetchRecord, KnownSource
+from webprov.store.windowrecords import note_fetched
 from webprov.texts import safe_text
 
 _KNOWN_AGAIN_SECONDS = 600
@@ -28,8 +29,10 @@ _LONGEST = 250
 class FetchLog:
     """Collects the fetches of one process and writes them each second; serving never waits for it."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, keeps_windows: Callable[[], bool] = lambda: False) -> None:
+        """`keeps_windows`: whether provisioning windows close at present."""
         self._instance = instance
+        self._keeps_windows = keeps_windows
         self._known: dict[str, float] = {}
         self._bulk = _Statements(instance.engine.dialect)
         self._batches = Batches[Fetch]("Fetches", self._write, pause_seconds=1)
@@ -53,6 +56,11 @@ class FetchLog:
             last = {fetch.mac: fetch for fetch in batch if fetch.delivered and fetch.mac in ids}
             changed = [self._bulk.device_row(fetch, ids[mac]) for mac, fetch in last.items()]
             self._bulk.update_device.execute(session.connection(), changed)
+            if self._keeps_windows():
+                fetched = {
+                    ids[mac]: (fetch.revision, datetime.fromtimestamp(fetch.at, UTC)) for mac, fetch in last.items()
+                }
+                note_fetched(session, fetched)
             self._update_sources(session, {fetch.source for fetch in last.values()})
             tenants = (known[mac].tenant_id if mac in known else STRANGERS for mac in macs)
             count_fetches(session, list(zip(tenants, batch, strict=True)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webprov.enums import Protocol, ProvisioningMode, TransportMethod
+from webprov.enums import Protocol, ProvisioningMode, ProvisioningWindow, TransportMethod, UserAgentCheck
 from webprov.store.models import SettingsRecord, utc_now
 from webprov.store.secrets import random_password
 
@@ -69,6 +69,8 @@ class ProvisioningSettings:
     exempt_networks: str = ""
     ftp_passive_ports: str = ""
     uploads_enabled: bool = True
+    provisioning_window: ProvisioningWindow = ProvisioningWindow.ALWAYS
+    user_agent_check: UserAgentCheck = UserAgentCheck.LOG
     check_sync_auto: bool = False
     version: int = 0
 
@@ -84,6 +86,12 @@ class ProvisioningSettings:
     def serves_phones(self) -> bool:
         """Whether the listeners run: in Local mode, and in External mode where "serve locally too" is on (spec 2)."""
         return self.mode is ProvisioningMode.LOCAL or self.serve_locally
+
+    @property
+    def guards_files(self) -> bool:
+        """Whether more than network and credentials decides who gets a device's files (`serving.safeguards`)."""
+        refuses = self.user_agent_check is UserAgentCheck.REFUSE
+        return refuses or self.provisioning_window is not ProvisioningWindow.ALWAYS
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -151,6 +159,8 @@ _ENUMS = {
     "default_protocol": Protocol,
     "external_protocol": Protocol,
     "transport": TransportMethod,
+    "provisioning_window": ProvisioningWindow,
+    "user_agent_check": UserAgentCheck,
 }
 
 

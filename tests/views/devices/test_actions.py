@@ -1,5 +1,6 @@
 import socket
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -7,8 +8,10 @@ from sqlalchemy import func, select, update
 from tests.pages import error_at, post, token
 from webprov.changes.settings import save_settings
 from webprov.rights import CONSOLE
+from webprov.store.database import writing
 from webprov.store.jobrecords import JobRecord
 from webprov.store.models import ChangeRecord, Device, utc_now
+from webprov.store.windowrecords import DeviceWindow
 
 MINE, FOREIGN = "805EC0000001", "805EC0000002"
 
@@ -184,6 +187,54 @@ def test_support_renews_nothing_and_nobody_a_foreign_device(support, keeper, dev
     assert bulk(support, "credentials", MINE).status_code == 403
 
     assert device_of(session, MINE).prov_password == device_of(session, FOREIGN).prov_password == "theirs-before"
+
+
+@pytest.fixture
+def closed(session, devices):
+    """The setting is on, and both windows have closed."""
+    save_settings(session, {"provisioning_window": "first-fetch"}, CONSOLE)
+    with writing(session):
+        ids = session.scalars(select(Device.id)).all()
+        session.add_all(DeviceWindow(device_id=one, closes_at=utc_now() - timedelta(hours=1)) for one in ids)
+
+
+def open_to(session) -> list[str]:
+    session.rollback()
+    shut = select(DeviceWindow.device_id)
+    return list(session.scalars(select(Device.mac).where(Device.id.not_in(shut)).order_by(Device.mac)))
+
+
+def test_ph06_support_lets_a_phone_fetch_again_and_the_page_says_what_holds(support, session, closed):
+    before = support.get(f"/devices/{MINE}/").text
+
+    answer = post(support, f"/devices/{MINE}/window?back=fetches")
+
+    assert "no more: closed" in before
+    assert answer.headers["Location"] == f"/devices/{MINE}/fetches"
+    assert "Desk 1 may fetch its files again." in support.get(answer.headers["Location"]).text
+    assert "until it has, and a day after" in support.get(f"/devices/{MINE}/").text
+    assert open_to(session) == [MINE]
+
+
+def test_ph06_selected_phones_may_fetch_again_but_no_foreign_ones(keeper, session, closed):
+    assert "Let fetch again" in keeper.get("/devices/").text
+
+    bulk(keeper, "window", MINE, FOREIGN)
+
+    assert open_to(session) == [MINE]
+    assert post(keeper, f"/devices/{FOREIGN}/window").status_code == 404
+
+
+def test_ph06_nothing_is_said_of_windows_that_never_close(admin, devices):
+    assert "May fetch" not in admin.get(f"/devices/{MINE}/").text
+    assert "Let fetch again" not in admin.get("/devices/").text
+
+
+def test_ph06_switching_windows_on_opens_all(session, closed):
+    for value in ("always", "first-fetch"):
+        save_settings(session, {"provisioning_window": value}, CONSOLE)
+
+    assert open_to(session) == [MINE, FOREIGN]
 
 
 def test_credentials_of_selected_devices_are_renewed_by_a_job(admin, devices, session, own_credentials):

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from tests.factories import make_fetch
 from tests.pages import error_at, post
 from webprov.changes.devices import change_device
+from webprov.changes.settings import save_settings
 from webprov.deviceinput import parse_device
 from webprov.enums import Role
 from webprov.rights import CONSOLE
@@ -210,3 +211,5 @@ def test_page_says_when_the_phone_is_another_one(admin, session, devices, config
 
     assert "The phone calls itself Agent." in page
     assert "It is entered as Testphone Desk" in page
+    save_settings(session, {"user_agent_check": "off"}, CONSOLE)
+    assert "calls itself" not in admin.get(f"/devices/{MINE}/fetches").text
