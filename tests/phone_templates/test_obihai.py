@@ -17,6 +17,7 @@ from tests.phone_templates.fleet import (
     model,
     models,
     render,
+    variables,
 )
 from webprov.phones.discovery import Discovery
 from webprov.phones.parameters import read_parameters
@@ -45,8 +46,8 @@ def settings(device: DeviceData) -> dict[str, str]:
 
 def with_variables(key: str, **values: str) -> dict[str, str]:
     """The settings of a usual device with these custom variables."""
-    variables = {name: CustomValue(value) for name, value in values.items()}
-    return settings(replace(golden_device(key), variables=variables))
+    given = {name: CustomValue(value) for name, value in values.items()}
+    return settings(replace(golden_device(key), variables=given))
 
 
 @pytest.mark.parametrize("key", [ATA, VVX, DECT])
@@ -149,6 +150,13 @@ def test_clock_follows_every_zone_that_the_device_has():
     told = lambda zone: clock(settings(replace(golden_device(ATA), timezone=zone)))  # noqa: E731
 
     assert disagreements(told, but=HALF_HOURS | BETWEEN) == {}
+
+
+@pytest.mark.parametrize("zone", sorted(HALF_HOURS | BETWEEN))
+def test_zone_that_the_device_cannot_be_told_is_warned_of(zone):
+    warnings = variables(replace(golden_device(ATA), timezone=zone)).context.warnings
+
+    assert [warning for warning in warnings if warning.startswith(f"{zone}: ")]
 
 
 def clock(told: dict[str, str]) -> Clock:

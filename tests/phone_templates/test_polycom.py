@@ -21,6 +21,7 @@ from tests.phone_templates.fleet import (
     models,
     render,
     render_contacts,
+    variables,
 )
 from webprov.phones.discovery import Discovery
 from webprov.rendering.render import render_device
@@ -48,8 +49,8 @@ def parameters(text: str) -> dict[str, str]:
 
 def with_variables(**values: str) -> dict[str, str]:
     """The settings of a usual device with these custom variables."""
-    variables = {name: CustomValue(value) for name, value in values.items()}
-    return settings(replace(golden_device(VVX), variables=variables))
+    given = {name: CustomValue(value) for name, value in values.items()}
+    return settings(replace(golden_device(VVX), variables=given))
 
 
 @pytest.mark.parametrize("key", [VVX, "polycom-ip601", "polycom-trio-8800"])
@@ -118,6 +119,8 @@ def test_clock_of_a_zone_with_half_an_hour_of_summer_time_stays_at_standard_time
     told = settings(replace(golden_device(VVX), timezone="Australia/Lord_Howe"))
 
     assert clock(told) == Clock(timedelta(hours=10, minutes=30))
+    context = variables(replace(golden_device(VVX), timezone="Australia/Lord_Howe")).context
+    assert any("stays at standard time" in warning for warning in context.warnings)
 
 
 def clock(told: dict[str, str]) -> Clock:
