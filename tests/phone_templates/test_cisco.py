@@ -109,6 +109,8 @@ def test_both_ports_of_an_ata190_ask_for_files_in_capitals():
     files = render(golden_device("cisco-ata190", MAC))
 
     assert set(files) == {f"ATA{MAC}.cnf.xml", "ATA562B04361501.cnf.xml", f"{MAC.lower()}.xml"}
+    rule = read(files[f"ATA{MAC}.cnf.xml"].text)["Profile_Rule"]
+    assert re.fullmatch(r"tftp://pbx\.example\.com(:\d+)?/provisioning/\$MA\.xml", rule)
 
 
 def test_unused_lines_are_switched_off_and_emptied():
