@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from webprov.certificatereports import certificate_reports
 from webprov.config import Config
 from webprov.delivery.assets import foreign_in_segments
-from webprov.enums import FileState
+from webprov.enums import FileState, Protocol
 from webprov.errors import AlreadyRunning, InvalidInput
 from webprov.filerecords import disk_name
 from webprov.fleet import state_counts
@@ -25,6 +25,7 @@ from webprov.phones.phonemodel import Refusal
 from webprov.settingsinput import parse_settings
 from webprov.site import Site
 from webprov.store.models import RenderedFileRecord
+from webprov.store.settings import ProvisioningSettings
 from webprov.store.syncrecords import SyncTarget
 from webprov.supervisor import lock_instance
 from webprov.syncdue import segments_of
@@ -56,6 +57,7 @@ def check_up(session: Session, site: Site) -> list[Finding]:
         *_permissions(site.config),
         *_ports(site),
         *_certificates(site),
+        *_without_certificate(site.settings),
         *_admin(site.config),
         *_devices(session, site),
         *_assets(session, site),
@@ -149,6 +151,17 @@ def _certificates(site: Site) -> Iterator[Finding]:
     if site.settings.tls_legacy:
         remedy = "TLS 1.0 and 1.1 can be broken. Switch the setting tls_legacy off once the old phones are gone."
         yield Finding("Old TLS for phones", CheckState.WARNING, remedy)
+
+
+def _without_certificate(settings: ProvisioningSettings) -> Iterator[Finding]:
+    """Ways around the client certificates that HTTPS requires (security PH-12)."""
+    if not settings.serves_phones or not settings.https_enabled or settings.client_certificates != "required":
+        return
+    around = [protocol for protocol in Protocol if protocol is not Protocol.HTTPS and settings.enabled(protocol)]
+    if around:
+        names = " and ".join(protocol.upper() for protocol in around)
+        remedy = f"Switch {names} off once all phones use HTTPS: over {names} no certificate is asked for."
+        yield Finding("Client certificates are required over HTTPS alone", CheckState.WARNING, remedy)
 
 
 def _admin(config: Config) -> Iterator[Finding]:

@@ -111,6 +111,28 @@ def test_certificates_and_old_tls_are_told(config, session, site, tmp_path):
     assert found[1][0] == "Old TLS for phones"
 
 
+@pytest.mark.parametrize(
+    ("changes", "around"),
+    [
+        ({}, "HTTP"),
+        ({"ftp_enabled": True, "tftp_enabled": True, "tftp_networks": "127.0.0.1"}, "HTTP and FTP and TFTP"),
+        ({"http_enabled": False}, ""),
+        ({"client_certificates": "optional"}, ""),
+        ({"https_enabled": False}, ""),
+    ],
+)
+def test_ways_around_required_client_certificates_are_a_warning(session, site, changes, around):
+    changes = {"https_enabled": True, "client_certificates": "required", **changes}
+
+    found = troubles(session, replace(site, settings=replace(site.settings, **changes)))
+
+    remedies = [
+        (state, remedy) for what, state, remedy in found if what == "Client certificates are required over HTTPS alone"
+    ]
+    assert [state for state, _ in remedies] == [CheckState.WARNING] * bool(around)
+    assert all(remedy.startswith(f"Switch {around} off once") for _, remedy in remedies)
+
+
 def test_an_admin_ui_with_a_certificate_may_be_open_to_the_network(config, session, site, tmp_path):
     certificate, key = Authority(tmp_path / "ca").issue("pbx")
     key.chmod(0o600)
