@@ -14,6 +14,7 @@ from webprov.store.models import Device
 from webprov.store.watch import CounterWatch
 
 _REMEMBERED = 50_000
+_LONGEST = 250  # names are whatever somebody sends: longer ones are not kept in memory
 _MOST = 8  # devices that somebody gave the same user name
 
 
@@ -45,9 +46,11 @@ class DeviceLogins:
         found = known.get(user)
         if found is None:
             try:
-                found = known[user] = self._read(user)
+                found = self._read(user)
             except SQLAlchemyError:  # CounterWatch says so
                 return ()
+            if len(user) <= _LONGEST:
+                known[user] = found
         return found
 
     def _read(self, user: str) -> tuple[DeviceLogin, ...]:

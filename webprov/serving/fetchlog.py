@@ -72,7 +72,7 @@ class FetchLog:
         """Remember from where known devices fetch; the same source again only after ten minutes."""
         now = time.monotonic()
         if len(self._known) > _KNOWN_MOST:
-            self._known = {one: at for one, at in self._known.items() if now - at < _KNOWN_AGAIN_SECONDS}
+            self._known.clear()  # each is written down once more then, which does no harm
         for source in sources:
             if now - self._known.get(source, -_KNOWN_AGAIN_SECONDS) >= _KNOWN_AGAIN_SECONDS:
                 session.merge(KnownSource(source=source, seen_at=datetime.now(UTC)))

@@ -140,7 +140,9 @@ class Guesses:
         return out
 
     def _remember_near(self, source: str, kind: Kind, *, near: bool) -> None:
-        if near and len(self._near) < _SOURCES:
+        if near:
+            if len(self._near) >= _SOURCES:  # those that are near still come back with their next try
+                self._near.clear()
             self._near.add((source, kind))
         else:
             self._near.discard((source, kind))
