@@ -289,6 +289,18 @@ def test_contacts_have_every_number():
     ]
 
 
+def test_phones_with_room_for_fewer_contacts_have_a_directory_of_their_own():
+    people = [{"NAME": f"Person {number:03}", "WORK": str(number)} for number in range(300)]
+
+    made = {key: render_contacts(key, people) for key in ("snom-320", "snom-370", DESK)}
+
+    assert {(name, file.text.count("<item")) for files in made.values() for name, file in files.items()} == {
+        ("snom-tbook-100.xml", 100),
+        ("snom-tbook-250.xml", 250),
+        ("snom-tbook.xml", 300),
+    }
+
+
 def test_override_stands_within_the_settings():
     device = replace(golden_device(DESK), override='    <call_waiting idx="1" perm="R">visual</call_waiting>')
 
