@@ -103,9 +103,15 @@ def is_current(engine: Engine) -> bool:
 
 
 def is_empty(url: str) -> bool:
-    """Whether nothing has been stored under `url` yet: an SQLite file that is not there."""
+    """Whether nothing has been stored under `url` yet: an SQLite file that is not there, a database without tables."""
     parsed = make_url(url)
-    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists()
+    if parsed.get_backend_name() == "sqlite":
+        return not Path(parsed.database or "").exists()
+    engine = open_engine(url)
+    try:
+        return not inspect(engine).has_table("alembic_version")
+    finally:
+        engine.dispose()
 
 
 def bump(session: Session, name: str) -> int:
