@@ -16,6 +16,7 @@ PUBLIC = {
     "people.setup",
     "people.create_first",
     "health.healthz",
+    "metrics.metrics",
 }
 
 
