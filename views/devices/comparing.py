@@ -31,14 +31,15 @@ class Compared:
     """The chosen file beside what it is compared with; `title` names that, `missing` says why there is nothing."""
 
     preview: Preview | None
-    title: str
+    title: str = ""
     missing: str = ""
     reasons: Sequence[Reason] = ()
 
 
 @dataclass(frozen=True)
 class RevisionRow:
-    """One revision in the list; `number` 0 stands for nothing. `is_present`: the one that lies on disk."""
+    """One revision in the list, with the changes that led to it. `is_present`: the one that lies on disk; `restored`:
+    the one that was put back when it was made (0: none)."""
 
     number: int
     made_at: datetime | None

@@ -12,7 +12,7 @@ from views.access import current_actor, requires
 from views.confirming import confirming_user
 from views.database import db_session
 from views.devices.blueprint import bp, device_page, the_device
-from views.devices.comparing import choices, comparing_values, comparison, revision_number, wanted
+from views.devices.comparing import Compared, choices, comparing_values, comparison, revision_number, wanted
 from views.devices.sources import source_links
 from views.site import current_site
 from webprov.audit import record_change
@@ -85,8 +85,9 @@ def _page(device: Device, form: ConfirmedForm, *, revealed: bool = False) -> str
     revealed = revealed and not _is_of_another(view, against)
     files = preview_device(session, site, data, reveal=revealed)
     chosen = _chosen(files, request.args.get("file", ""))
-    compared = comparison(against, device, data, files, chosen, reveal=revealed)
-    shown = chosen if view in ("now", "disk") else compared.preview
+    compares = view in ("difference", "revision")
+    compared = comparison(against, device, data, files, chosen, reveal=revealed) if compares else Compared(chosen)
+    shown = compared.preview
     rows = shown.difference if shown and view == "difference" and not compared.missing else []
     on_disk = chosen.difference if chosen else []
     return device_page(

@@ -74,7 +74,7 @@ def test_restoring_asks_first_and_then_says_that_it_is_done(support, revised, co
     assert "Revision 1 is restored." in page
     assert "Restored: it holds revision 1." in page
     assert "label = Desk 1\n" in (config.provisioning_dir / "805ec0000001.cfg").read_text()
-    assert "restored: revision 1" in support.get("/devices/").text
+    assert "restored, revision 1" in support.get("/devices/").text
 
 
 def test_restoring_what_is_not_kept_or_of_others_is_not_found(keeper, revised, session, site):
