@@ -10,6 +10,7 @@ from forms.errors import put_errors
 from forms.tenants import DeleteTenantForm, NewTenantForm, OverrideForm, TenantForm
 from views.access import chosen_tenant, current_actor, requires, visible_tenants
 from views.database import db_session
+from views.offers import stale_offer
 from views.site import current_site
 from views.variablegrid import Grid, grid_blueprint
 from webprov.changes.tenants import (
@@ -155,6 +156,11 @@ def _scope(name: str) -> VariableScope:
     return VariableScope(tenant=find_tenant(db_session(), name, current_actor()))
 
 
+def _variables_page(page: str, *, scope: VariableScope, **values: Any) -> str:
+    offer = stale_offer((), Device.tenant_id == scope.tenant_id)
+    return render_template(page, scope=scope, offer=offer, **values)
+
+
 variables_bp = grid_blueprint(
     Grid(
         name="tenantvariables",
@@ -163,6 +169,7 @@ variables_bp = grid_blueprint(
         edits=Right.EDIT_TENANT,
         page="tenants/variables.html",
         scope=_scope,
+        render=_variables_page,
     )
 )
 

@@ -162,3 +162,13 @@ def test_a_foreign_tenant_is_as_if_it_were_not_there(sign_in, session, tenants):
 
 def test_support_has_no_tenants_page(sign_in, tenants):
     assert sign_in(Role.SUPPORT).get("/tenants/acme/variables/").status_code == 403
+
+
+def test_variables_of_a_tenant_offer_to_provision_its_devices_alone(admin, session, tenants, device):
+    session.add(Device(mac="805EC0000002", tenant_id=tenants["globex"], model="yealink-t54w"))
+    session.commit()
+
+    page = admin.get("/tenants/acme/variables/").text
+
+    assert "Provision 1 device" in page
+    assert '<input type="hidden" name="tenant" value="acme">' in page
