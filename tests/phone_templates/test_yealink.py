@@ -58,7 +58,7 @@ def test_phones_of_all_kinds_are_there() -> None:
     assert {f"yealink-{name}" for name in some} <= {*MODELS}
 
 
-@pytest.mark.parametrize("key", ["yealink-t54w", "yealink-t28p", "yealink-w70b"])
+@pytest.mark.parametrize("key", ["yealink-t54w", "yealink-t28p"])
 def test_usual_phone_gets_these_files(key: str) -> None:
     assert_expected(golden_device(key), key)
 
@@ -251,23 +251,6 @@ def test_settings_of_the_vocabulary_reach_the_phone() -> None:
     assert {name: found.get(name) for name in expected} == expected
 
 
-def test_each_account_of_a_base_is_a_handset_of_its_own() -> None:
-    found = settings_of(golden_device("yealink-w70b"))
-
-    assert (found["handset.2.name"], found["handset.2.incoming_lines"]) == ("Sales", "2")
-    assert (found["handset.2.dial_out_lines"], found["handset.2.dial_out_default_line"]) == ("2", "2")
-    assert found["handset.3.incoming_lines"] == "%NULL%"
-    assert found["custom.handset.language"] == "German"
-    assert not any(name.startswith(("linekey.", "lang.gui")) for name in found)
-
-
-def test_base_with_old_firmware_gets_old_names_and_handsets() -> None:
-    found = settings_of(golden_device("yealink-w52p-legacy"))
-
-    assert (found["account.2.sip_server_host"], found["handset.2.incoming_lines"]) == ("pbx.example.com", "2")
-    assert not any(name.startswith("static.") for name in found)
-
-
 @pytest.mark.parametrize(
     ("agent", "key"),
     [
@@ -281,18 +264,6 @@ def test_base_with_old_firmware_gets_old_names_and_handsets() -> None:
 )
 def test_phone_is_known_by_what_it_calls_itself(agent: str, key: str) -> None:
     assert Discovery(catalog().models()).guess("", agent).model == key
-
-
-def test_bases_of_a_manager_get_files_that_lead_them_here() -> None:
-    device = with_variables(golden_device("yealink-w80dm"), MEMBERS="80:5E:C0:00:00:01 805EC0000002")
-
-    files = render(device)
-
-    (alone,) = render(replace(golden_device("yealink-w80b"), mac="805EC0000002")).values()
-    assert sorted(files) == ["001565a1b2c3.cfg", "805ec0000001.cfg", "805ec0000002.cfg"]
-    assert files["805ec0000002.cfg"].text == alone.text
-    assert "/provisioning/\n" in alone.text
-    assert "account." not in alone.text
 
 
 def test_codec_of_several_rates_is_the_usual_one() -> None:
