@@ -68,6 +68,16 @@ def test_add_a_phone_with_two_lines_and_see_its_masked_file(live, site, inside):
     assert page.locator(".wp-code .wp-secret").count() >= 3
 
 
+def test_views_of_a_file_stand_above_its_text(live, site, inside):
+    page = inside(f"/devices/{MAC}/preview")
+
+    views = page.get_by_role("navigation", name="Views").bounding_box()
+    text = page.locator(".wp-code").bounding_box()
+    assert views
+    assert text
+    assert views["y"] + views["height"] <= text["y"]
+
+
 def test_rows_move_without_losing_input_and_keep_the_focus(live, site, inside):
     page = inside(f"/devices/{MAC}/")
     page.get_by_role("button", name="Add line").click()
