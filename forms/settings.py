@@ -25,11 +25,11 @@ _CERTIFICATES = [
 ]
 _WINDOWS = [
     SelectChoice(ProvisioningWindow.ALWAYS.value, "Always"),
-    SelectChoice(ProvisioningWindow.FIRST_FETCH.value, "Until a day after they fetched them"),
+    SelectChoice(ProvisioningWindow.FIRST_FETCH.value, "Until a day after the fetch"),
 ]
 _USER_AGENTS = [
-    SelectChoice(UserAgentCheck.OFF.value, "Serve, say nothing"),
-    SelectChoice(UserAgentCheck.LOG.value, "Serve, say so on the device’s page"),
+    SelectChoice(UserAgentCheck.OFF.value, "Serve, tell nobody"),
+    SelectChoice(UserAgentCheck.LOG.value, "Serve, tell on its page"),
     SelectChoice(UserAgentCheck.REFUSE.value, "Refuse"),
 ]
 _WEB = [SelectChoice(protocol.value, protocol.upper()) for protocol in (Protocol.HTTPS, Protocol.HTTP)]

@@ -14,10 +14,12 @@ from webprov.phones.catalogcache import CatalogCache
 from webprov.phones.discovery import Discovery
 from webprov.rendering.library import TemplateLibrary
 from webprov.serving.askers import Asker, Reason
-from webprov.serving.index import ServedDevice
+from webprov.serving.index import ServedDevice, ServedFile
 from webprov.store.instance import Instance
 from webprov.store.settings import ProvisioningSettings
 from webprov.store.windowrecords import DeviceWindow
+
+_NO_DEVICE = ServedDevice(0, "", "", (), False, False, "", 0, "", "")
 
 
 class Safeguards:
@@ -29,7 +31,16 @@ class Safeguards:
         self._catalog: Catalog | None = None
         self._discoveries: dict[str, Discovery] = {}
 
-    def judge(self, device: ServedDevice, asker: Asker, settings: ProvisioningSettings) -> Reason:
+    def judge(self, record: ServedFile | None, asker: Asker, settings: ProvisioningSettings) -> Reason:
+        """DELIVERED, or why `asker` does not get this file for now. A name that nobody has (None) is judged like a
+        device's, so that it takes as long (PH-03); shared files are for all."""
+        if record is None:
+            self.judge_device(_NO_DEVICE, asker, settings)
+        elif record.device is not None:
+            return self.judge_device(record.device, asker, settings)
+        return Reason.DELIVERED
+
+    def judge_device(self, device: ServedDevice, asker: Asker, settings: ProvisioningSettings) -> Reason:
         """DELIVERED, or why `asker`, who may have the files of `device`, gets none for now."""
         if settings.user_agent_check is UserAgentCheck.REFUSE and self._is_another(device, asker.user_agent):
             return Reason.OTHER_PHONE
