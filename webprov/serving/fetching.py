@@ -1,21 +1,18 @@
 """`fetch_file` for every protocol: name -> record -> bytes, and the FetchRecord left behind (spec 8)."""
 
-import os
-import stat
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
-from typing import IO, BinaryIO, NamedTuple
+from typing import IO
 
-from webprov.delivery.mediatypes import asset_type, content_type
+from webprov.delivery.mediatypes import content_type
 from webprov.enums import ProvisioningWindow
 from webprov.mac import find_mac
 from webprov.serving.access import Access, tenant_of_contacts
 from webprov.serving.askers import Asker, Reason
 from webprov.serving.assets import Assets
 from webprov.serving.fetch import Fetch
+from webprov.serving.fetchedfile import NOT_THERE, Condition, FetchedFile, has_already, open_asset, read_plain_file
 from webprov.serving.fetchlog import FetchLog
 from webprov.serving.gatekeeper import Gatekeeper
 from webprov.serving.guessing import Guesses
@@ -26,51 +23,7 @@ from webprov.serving.uploads import Uploads
 from webprov.store.instance import Instance
 from webprov.store.watch import CounterWatch
 
-_LARGEST = 16 * 1024 * 1024
 _LONGEST_NAME = 1024
-
-
-class FetchedFile(NamedTuple):
-    """What an asker gets, or the reason why not (then all else is empty and the same for all).
-
-    A file that provisioning made is whole in `content`; an asset is an open `file` of `size` bytes, to be sent in
-    pieces and closed by whoever called; `path` is where it lies below the provisioning directory. Only assets may be
-    sent in ranges.
-    """
-
-    reason: Reason
-    content: bytes = b""
-    etag: str = ""
-    last_modified: str = ""
-    content_type: str = ""
-    size: int = 0
-    file: BinaryIO | None = None
-    path: str = ""
-
-    @property
-    def found(self) -> bool:
-        """Whether there is content, even if the asker has it already."""
-        return self.reason in (Reason.DELIVERED, Reason.UNCHANGED)
-
-    @property
-    def is_asset(self) -> bool:
-        """Whether it is firmware or the like: large perhaps, and the same for everybody."""
-        return self.file is not None
-
-    def close(self) -> None:
-        """Close the file, if there is one."""
-        if self.file is not None:
-            self.file.close()
-
-
-_NOT_THERE = FetchedFile(Reason.UNKNOWN_NAME)
-
-
-class Condition(NamedTuple):
-    """What an HTTP request says it has already; the two headers as sent."""
-
-    if_none_match: str = ""
-    if_modified_since: str = ""
 
 
 class Fetching:
@@ -99,7 +52,7 @@ class Fetching:
         this asker is answered alike.
         """
         record, fetched = self._look_up(name, asker)
-        if condition and fetched.reason is Reason.DELIVERED and _has_already(fetched, condition):
+        if condition and fetched.reason is Reason.DELIVERED and has_already(fetched, condition):
             fetched.close()
             fetched = fetched._replace(reason=Reason.UNCHANGED, file=None)
         if asker.identity.fresh and fetched.found and not asker.simulated:
@@ -181,7 +134,7 @@ class Fetching:
             return None, FetchedFile(Reason.LOCKED_OUT)
         bare = bare_name(name)
         if len(bare) > _LONGEST_NAME:
-            return None, _NOT_THERE
+            return None, NOT_THERE
         record, settings = self._index.find(bare), self.gatekeeper.rules.settings
         guarded = self._safeguards.judge(record, asker, settings) if settings.guards_files else Reason.DELIVERED
         if record is None:
@@ -204,7 +157,7 @@ class Fetching:
             return open_asset(self._root + path)._replace(path=path)
         if mac and device is None and not self._index.knows(mac):
             self.gatekeeper.note_unknown(asker, mac)
-        return _NOT_THERE
+        return NOT_THERE
 
     def _sent_back(self, device: ServedDevice, name: str, asker: Asker) -> FetchedFile:
         reason = self._access.judge_upload(device, asker, own_credentials=self._own_credentials)
@@ -215,7 +168,7 @@ class Fetching:
         found = self._uploads.find(device, name, asker)
         content = read_plain_file(str(found.path)) if found else None
         if found is None or content is None:
-            return _NOT_THERE
+            return NOT_THERE
         return FetchedFile(
             Reason.DELIVERED,
             content,
@@ -268,59 +221,3 @@ def bare_name(name: str) -> str:
     """The name below `provisioning/`, which phones may say or leave out."""
     bare = name.lstrip("/")
     return bare[13:] if bare[:13].lower() == "provisioning/" else bare
-
-
-def open_asset(path: str) -> FetchedFile:
-    """The regular file at `path`, open; a symbolic link or anything else is not there."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError):
-        return FetchedFile(Reason.FILE_GONE)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        return FetchedFile(Reason.FILE_GONE)
-    return FetchedFile(
-        Reason.DELIVERED,
-        etag=f'"{status.st_size:x}-{status.st_mtime_ns:x}"',
-        last_modified=http_date(datetime.fromtimestamp(int(status.st_mtime), UTC)),
-        content_type=asset_type(path),
-        size=status.st_size,
-        file=os.fdopen(descriptor, "rb", buffering=0),
-    )
-
-
-def read_plain_file(path: str) -> bytes | None:
-    """The content of a regular file that is no symbolic link, or None when it is gone or something else."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError):
-        return None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            return None
-        return os.read(descriptor, status.st_size + 1)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def _has_already(fetched: FetchedFile, condition: Condition) -> bool:
-    """Whether the conditional headers make this a 304 (RFC 9110 13.2.2: an entity tag outweighs a date)."""
-    if condition.if_none_match:
-        given = [tag.strip().removeprefix("W/") for tag in condition.if_none_match.split(",")]
-        return fetched.etag in given or "*" in given
-    if condition.if_modified_since:
-        since, modified = _parse_date(condition.if_modified_since), _parse_date(fetched.last_modified)
-        return since is not None and modified is not None and modified <= since
-    return False
-
-
-def _parse_date(text: str) -> datetime | None:
-    try:
-        parsed = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from pyftpdlib.handlers import TLS_FTPHandler
 
 from webprov.enums import Protocol
 from webprov.serving.askers import NOBODY, Asker, Identity, Reason
-from webprov.serving.fetching import FetchedFile
+from webprov.serving.fetchedfile import FetchedFile
 from webprov.serving.ftpdata import IDLE_SECONDS, PhoneData, Pieces, Upload
 from webprov.serving.simulated import FTP_CLIENT, is_mark
 

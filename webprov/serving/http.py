@@ -15,7 +15,8 @@ from webprov.mac import find_mac
 from webprov.serving.askers import Asker, Reason, Verdict
 from webprov.serving.clientcertificates import ClientCertificate, from_proxy, from_tls
 from webprov.serving.credentials import challenges
-from webprov.serving.fetching import Condition, FetchedFile, Fetching
+from webprov.serving.fetchedfile import Condition, FetchedFile
+from webprov.serving.fetching import Fetching
 from webprov.serving.simulated import is_mark
 from webprov.serving.sources import Source
 

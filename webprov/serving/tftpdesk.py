@@ -7,7 +7,8 @@ from typing import BinaryIO, NamedTuple
 from webprov import enums
 from webprov.serving import tftppackets as packets
 from webprov.serving.askers import Asker, Reason
-from webprov.serving.fetching import FetchedFile, Fetching
+from webprov.serving.fetchedfile import FetchedFile
+from webprov.serving.fetching import Fetching
 from webprov.serving.simulated import TFTP_OPTION, is_mark
 from webprov.serving.sources import Source
 from webprov.serving.tftppackets import ErrorCode, Opcode, Request
