@@ -7,10 +7,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Dialect, delete, insert, select
 from sqlalchemy.orm import Session
 
 from webprov.errors import NotFound
@@ -102,8 +103,7 @@ def keep_revisions(session: Session, replaced: Mapping[int, Contents]) -> None:
     time = time_value(connection.dialect)
     now = time(utc_now())
     rows = [(*row[:3], row[3] and time(row[3]), row[4], now, *row[5:]) for row in devices.values()]
-    names = ("device_id", "revision", "made_for", "made_at", "cause", "replaced_at", *_RENDERED)
-    BulkStatement(connection.dialect, insert(_REVISIONS), names).execute(connection, rows)
+    _adding(connection.dialect)[0].execute(connection, rows)
     _keep_files(session, replaced, {number: row.revision for number, row in devices.items()})
     present = select(Device.revision).where(Device.id == _REVISIONS.c.device_id).scalar_subquery()
     old = _REVISIONS.c.device_id.in_(ids), _REVISIONS.c.revision <= present - KEPT
@@ -118,8 +118,17 @@ def _keep_files(session: Session, replaced: Mapping[int, Contents], revisions: M
         (row[0], revisions[row[0]], *row[1:], _sealed(replaced[row[0]][row.segment, row.path], row.masked))
         for row in records
     ]
-    names = ("device_id", "revision", *_COPIED, "sealed")
-    BulkStatement(connection.dialect, insert(_REVISION_FILES), names).execute(connection, rows)
+    _adding(connection.dialect)[1].execute(connection, rows)
+
+
+@lru_cache(maxsize=4)
+def _adding(dialect: Dialect) -> tuple[BulkStatement, BulkStatement]:
+    """The statements that add revisions and their files: compiling them costs more than running them for one device."""
+    columns = ("device_id", "revision", "made_for", "made_at", "cause", "replaced_at", *_RENDERED)
+    of_files = ("device_id", "revision", *_COPIED, "sealed")
+    return BulkStatement(dialect, insert(_REVISIONS), columns), BulkStatement(
+        dialect, insert(_REVISION_FILES), of_files
+    )
 
 
 def _sealed(content: bytes, masked: bytes) -> bytes:
