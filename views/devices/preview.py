@@ -1,8 +1,9 @@
 """The files of a device: as rendered now, on disk, the difference; secrets hidden unless revealed (spec 9, UI-12)."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Response, abort, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -51,7 +52,9 @@ def reveal(mac: str) -> ResponseReturnValue:
     device, form = the_device(mac), ConfirmedForm()
     if not confirming_user(form):
         return _page(device, form), 422
-    _record(device, "reveal secrets", request.args.get("file", ""))
+    number = revision_number(request.args.get("against", ""))
+    of_revision = {"revision": ["", number]} if number else {}
+    _record(device, "reveal secrets", request.args.get("file", ""), of_revision)
     session["revealed"] = {"mac": device.mac, "until": int(time.time()) + REVEALED_SECONDS}
     response = make_response(_page(device, form, revealed=True))
     response.headers["Refresh"] = f"{REVEALED_SECONDS}; url={_address(device)}"
@@ -158,9 +161,9 @@ def _with_gaps(rows: Sequence[DiffRow], chosen: Preview | None) -> list[DiffRow 
     return shown
 
 
-def _record(device: Device, action: str, path: str) -> None:
+def _record(device: Device, action: str, path: str, more: Mapping[str, Any] | None = None) -> None:
     with writing(db_session()):
-        fields = {"file": ["", path]} if path else {}
+        fields = {**({"file": ["", path]} if path else {}), **(more or {})}
         record_change(
             db_session(), current_actor(), action, "device", device.mac, tenant_id=device.tenant_id, fields=fields
         )

@@ -1,4 +1,5 @@
 import html
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -7,11 +8,12 @@ from tests.factories import make_device
 from tests.pages import PASSWORD, post
 from tests.views.devices.conftest import FOREIGN, MINE
 from webprov.changes.devices import change_device
+from webprov.changes.settings import save_settings
 from webprov.deviceinput import parse_device
 from webprov.provisioning import provision_device
 from webprov.rights import CONSOLE
 from webprov.store.database import writing
-from webprov.store.models import Device
+from webprov.store.models import ChangeRecord, Device
 
 SECRET = "R=#*2cN-D39A"
 FILES = f"/devices/{MINE}/preview"
@@ -54,7 +56,7 @@ def test_a_revision_is_shown_without_secrets(support, revised, view):
     assert "__masked__" not in page
 
 
-def test_a_revision_is_revealed_against_the_own_password_alone(admin, revised):
+def test_a_revision_is_revealed_against_the_own_password_alone(admin, revised, session):
     address = f"{FILES}?file=805ec0000001.cfg&view=revision&against=revision-1"
 
     refused = post(admin, address, own_password="wrong")
@@ -63,6 +65,10 @@ def test_a_revision_is_revealed_against_the_own_password_alone(admin, revised):
     assert refused.status_code == 422
     assert SECRET not in html.unescape(refused.text)
     assert f"password = {SECRET}" in html.unescape(shown.text)
+    assert "Download" not in shown.text  # that would be the file of now
+    session.rollback()
+    record = session.scalars(select(ChangeRecord).where(ChangeRecord.action == "reveal secrets")).one()
+    assert record.fields["revision"] == ["", 1]
 
 
 def test_restoring_asks_first_and_then_says_that_it_is_done(support, revised, config, session):
@@ -128,6 +134,16 @@ def test_a_difference_says_who_made_it(admin, keeper, revised, session, site):
     assert "Why it differs" in page
     assert "label</span>" in page
     assert "by console" in page
+
+
+def test_people_of_a_tenant_are_not_told_who_changed_the_system(keeper, admin, revised, session, site):
+    save_settings(session, {"server_address": "pbx.acme.example"}, replace(CONSOLE, name="Root Person"))
+    address = f"{FILES}?file=805ec0000001.cfg&view=difference"
+
+    assert "Root Person" in admin.get(address).text
+    page = keeper.get(address).text
+    assert "Provisioning settings" in page
+    assert "Root Person" not in page
 
 
 def test_what_the_phone_fetched_and_the_shipped_templates_can_be_compared(support, revised):
