@@ -11,6 +11,7 @@ from webprov.delivery.pushes import Haste
 from webprov.deviceinput import parse_device
 from webprov.provisioning import provision_device, provision_devices
 from webprov.pushing import push_devices, push_removals
+from webprov.restoring import restore_revision
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
 from webprov.store.devicedata import read_device
@@ -96,6 +97,19 @@ def test_provision_device_again_pushes_only_what_changed(session, load, device, 
     assert sorted(first) == ALL
     assert again == []
     assert put_paths(broken) == ["test-desk/805ec0000001.cfg"]
+
+
+def test_a_restored_revision_goes_to_the_bucket_as_well(session, load, device, bucket):
+    provision_device(session, load(), MAC)
+    first = bucket()
+    change(session, load, line1_display_name="Grace")
+    provision_device(session, load(), MAC)
+    second = bucket()
+
+    result = restore_revision(session, load(), MAC, 1, CONSOLE)
+
+    assert (result.error, result.push_errors) == ("", ())
+    assert bucket() == first != second
 
 
 def put_paths(server):
