@@ -126,8 +126,9 @@ def _adding(dialect: Dialect) -> tuple[BulkStatement, BulkStatement]:
     """The statements that add revisions and their files: compiling them costs more than running them for one device."""
     columns = ("device_id", "revision", "made_for", "made_at", "cause", "replaced_at", *_RENDERED)
     files = ("device_id", "revision", *_COPIED, "sealed")
-    return BulkStatement(dialect, insert(_REVISIONS), columns), BulkStatement(
-        dialect, insert(_REVISION_FILES), of_files
+    return (
+        BulkStatement(dialect, insert(_REVISIONS), columns),
+        BulkStatement(dialect, insert(_REVISION_FILES), files),
     )
 
 
