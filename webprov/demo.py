@@ -39,6 +39,10 @@ _MODELS = {  # key: (first half of its MACs, user agent)
     "polycom-vvx350": ("482567", "FileTransport PolycomVVX-VVX_350-UA/6.4.3.1234 Type/Application"),
     "grandstream-grp2614": ("C074AD", "Grandstream Model HW GRP2614 SW 1.0.9.26 DevId {mac}"),
     "grandstream-gxp2170": ("000B82", "Grandstream Model HW GXP2170 SW 1.0.11.79 DevId {mac}"),
+    "snom-d785": ("000413", "Mozilla/4.0 (compatible; snomD785-SIP 10.1.184.15 {mac})"),
+    "fanvil-x5u": ("0C383E", "Fanvil X5U 2.4.12 {mac}"),
+    "mitel-6867i": ("00085D", "Mitel6867i MAC:{mac} V:6.3.3.24-SIP"),
+    "cisco-8851": ("0CD0F8", "Cisco-CP-8851-3PCC/12.0.4 ({mac})"),
 }
 _FIRST = ("Amina", "Bjarne", "Carla", "Dov", "Eilidh", "Farid", "Greta", "Hanne", "Ilse", "Jarek", "Kaya", "Lorenzo")
 _LAST = ("Abara", "Brandt", "Castellano", "Dvořák", "Eriksson", "Fontaine", "Grünwald", "Hayashi", "Ibsen", "Jónsson")
