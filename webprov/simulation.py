@@ -272,6 +272,7 @@ def _why_missing(plan: Plan, known: Known | None) -> str:
         return "It has not been made: provision the device."
     if plan.server.mark:
         return (
-            "webprov has it, but does not give it to this machine: see the networks allowed, and the fetch log for why."
+            "webprov has it, but does not give it out here: see the networks allowed, its provisioning window, and the"
+            " fetch log for why."
         )
     return "webprov has made it: see whether it was carried to that server."
