@@ -58,11 +58,30 @@ class Tracer:
         self.lines: dict[str, list[LineOrigin]] = {}
         self._blocks: dict[str, list[_Piece]] = {}
         self._waiting: list[_Piece] = []
+        self._known_lines: dict[tuple[int, int], int] = {}
 
     def begin(self, closure: Closure, data: Mapping[str, Any], buffer: Any, escaper: Any) -> "_TracingBuffer":
         """One template is about to run: what stands in for its `buffer` and its `escaper`."""
         self._pieces: list[_Piece] = []
-        return _TracingBuffer(self._pieces, self._blocks, closure, data, buffer, escaper)
+        return _TracingBuffer(self, closure, data, buffer, escaper)
+
+    def note(self, piece: _Piece) -> None:
+        """Something was written."""
+        self._pieces.append(piece)
+
+    def note_block(self, text: str) -> bool:
+        """Whether `text` is what LINES or KEYS are, whose pieces are known; then they were written."""
+        block = self._blocks.get(text)
+        self._pieces.extend(block or ())
+        return bool(block)
+
+    def line_of(self, template: Template, frame: FrameType) -> int:
+        """The line of `template` that `frame` runs. Frames count lines slowly: each place is looked up once."""
+        place = id(frame.f_code), frame.f_lasti
+        line = self._known_lines.get(place)
+        if line is None:
+            line = self._known_lines[place] = _template_line(template, frame)
+        return line
 
     def end_part(self) -> None:
         """One repetition of a line or key template has been written."""
@@ -81,16 +100,8 @@ class Tracer:
 class _TracingBuffer:
     """Stands in for the buffer and the escaper of a running template; `write` looks at who calls it."""
 
-    def __init__(
-        self,
-        pieces: list[_Piece],
-        blocks: Mapping[str, list[_Piece]],
-        closure: Closure,
-        data: Mapping[str, Any],
-        inner: Any,
-        escaper: Any,
-    ) -> None:
-        self._pieces, self._blocks, self._data = pieces, blocks, data
+    def __init__(self, tracer: Tracer, closure: Closure, data: Mapping[str, Any], inner: Any, escaper: Any) -> None:
+        self._tracer, self._data, self._place = tracer, data, _place(data)
         self._inner, self._escaper, self._escaped = inner, escaper, False
         self._files = {file.compiled.module_id: file for file in closure.files}
 
@@ -107,12 +118,11 @@ class _TracingBuffer:
         file = self._files.get(frame.f_code.co_filename)
         if file is None:
             return
-        if escaped and (block := self._blocks.get(text)):
-            self._pieces.extend(block)
+        if escaped and text and self._tracer.note_block(text):
             return
-        line = _template_line(file.compiled, frame)
+        line = self._tracer.line_of(file.compiled, frame)
         uses = tuple(self._uses(file, line, frame)) if escaped else ()
-        self._pieces.append(_Piece(text, (file.name, line), uses))
+        self._tracer.note(_Piece(text, (file.name, line), uses))
 
     def getvalue(self) -> str:
         """All of it."""
@@ -123,7 +133,7 @@ class _TracingBuffer:
             if record:
                 yield from _use_of_record(name, frame.f_locals.get(record))
             elif name in self._data and name not in _NO_VARIABLES:
-                yield Use(name, *_place(self._data))
+                yield Use(name, *self._place)
 
 
 def _use_of_record(name: str, record: object) -> Iterator[Use]:
