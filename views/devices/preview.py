@@ -141,9 +141,9 @@ def _previews(device: Device, *, revealed: bool) -> list[Preview]:
 
 
 def _chosen(files: Sequence[Preview], path: str) -> Preview | None:
-    """The file of that name; without a name the first, 404 for one that is not there."""
+    """The file of that name, 404 for one that is not there; without a name the longest of the device's own."""
     if not path:
-        return files[0] if files else None
+        return max(files, key=lambda file: (not file.shared, len(file.now or "")), default=None)
     return next((file for file in files if file.path == path), None) or abort(404)
 
 
