@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from webprov.delivery.script import ScriptRun, run_program
+from webprov.delivery.script import ScriptRun, ScriptTransport, run_program
 from webprov.errors import InvalidValue, TemplateError
 from webprov.mac import format_mac
-from webprov.phones.checksync import send_check_sync
+from webprov.phones.checksync import WAITS_SECONDS, CheckSyncResult, send_check_sync
 from webprov.phones.phonemodel import PhoneModel
 from webprov.rendering.masking import MASK, masked
 from webprov.rendering.paths import filled
@@ -55,6 +55,13 @@ def run_commands(session: Session, site: Site, devices: Sequence[DeviceData]) ->
     }
 
 
+def programs_per_device(site: Site) -> int:
+    """How many programs may run for one device at most: the transport's script, and the commands of its model."""
+    own = (model for models in site.catalog.tenants.values() for model in models.values() if model)
+    commands = max((len(model.commands) for model in (*site.catalog.models(), *own)), default=0)
+    return commands + isinstance(site.transport, ScriptTransport)
+
+
 def command_runs(session: Session, device_id: int) -> list[CommandRun]:
     """How the commands of a device's model ended last, in their order."""
     query = select(CommandRun).where(CommandRun.device_id == device_id).order_by(CommandRun.position)
@@ -71,7 +78,7 @@ def ask_to_fetch(session: Session, site: Site, devices: Sequence[DeviceData]) ->
     session.commit()
     for device in devices:
         if addresses.get(device.id):
-            _notify(site, device, addresses[device.id])
+            _ask(site, device, addresses[device.id])
 
 
 def _run_all(site: Site, device: DeviceData, model: PhoneModel) -> list[ScriptRun]:
@@ -123,17 +130,23 @@ def _record(session: Session, runs: Sequence[tuple[DeviceData, PhoneModel, list[
                     )
 
 
-def _notify(site: Site, device: DeviceData, address: str) -> None:
+def notify(
+    site: Site, device: Device | DeviceData, address: str, waits_seconds: Sequence[float] = WAITS_SECONDS
+) -> CheckSyncResult:
+    """Send check-sync to `device` at `address` in its model's words. Raises InvalidValue for an impossible address."""
     model = site.catalog.model(device.model, device.tenant.name)
-    user = device.lines[0].userid if device.lines else ""
+    return send_check_sync(
+        address,
+        user=device.lines[0].userid if device.lines else "",
+        event=model.check_sync if model else "check-sync",
+        from_host=site.settings.server_address,
+        waits_seconds=waits_seconds,
+    )
+
+
+def _ask(site: Site, device: DeviceData, address: str) -> None:
     try:
-        result = send_check_sync(
-            address,
-            user=user,
-            event=model.check_sync if model else "check-sync",
-            from_host=site.settings.server_address,
-            waits_seconds=_GLANCE_SECONDS,
-        )
+        result = notify(site, device, address, _GLANCE_SECONDS)
     except InvalidValue as e:
         log.warning("check-sync for %s: %s", format_mac(device.mac), e)
     else:

@@ -13,9 +13,9 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from webprov.delivery.script import ScriptTransport
 from webprov.enums import ItemOutcome, JobState
 from webprov.errors import WebprovError
+from webprov.followups import programs_per_device
 from webprov.jobs import JOBS_DUTY, UNDER_WAY
 from webprov.mac import format_mac
 from webprov.provisioning import ProvisionResult, provision_devices
@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_BATCH = 8
 _BATCH_SECONDS = 5
-_SCRIPTS_A_BATCH = 16
-"""Two scripts at once, each for at most 65 s: even where all of them hang, a batch ends before its turn must."""
+_RUNS_IN_A_TURN = 8
+"""Programs one after the other, each for at most 65 s: even if all hang, a batch ends before its turn must."""
 _ITEMS: Any = JobItem.__table__
 _LISTEN_SECONDS = 1.0
 _LOOK_SECONDS = 5.0
@@ -88,7 +88,7 @@ def run_next_batch(session: Session, loader: SiteLoader, lease: Lease) -> bool:
 
 def _run_batch(session: Session, loader: SiteLoader, lease: Lease, job: JobRecord) -> None:
     site = loader.load(session)
-    items = _next_items(session, job, _SCRIPTS_A_BATCH if isinstance(site.transport, ScriptTransport) else BATCH)
+    items = _next_items(session, job, batch_size(programs_per_device(site)))
     with writing(session):
         lease.fence(session)
         if end := _end_state(job):
@@ -165,3 +165,8 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, WebprovError):
         return str(error)
     return "Something went wrong here; the log of the worker says what. Start it again for the devices that are left."
+
+
+def batch_size(programs: int) -> int:
+    """How many devices a batch takes when so many programs run for each, two devices at once."""
+    return max(1, 2 * (_RUNS_IN_A_TURN // programs)) if programs else BATCH

@@ -4,11 +4,15 @@ import pytest
 
 from tests.factories import MAC, make_device, make_tenant, small_config
 from webprov.changes.settings import save_settings
-from webprov.followups import command_runs
+from webprov.delivery.script import GRACE_SECONDS, TIME_SECONDS
+from webprov.followups import command_runs, programs_per_device
+from webprov.jobruns import batch_size
 from webprov.provisioning import provision_device, provision_devices
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
+from webprov.store.devicedata import BATCH
 from webprov.store.models import Device
+from webprov.worker import LONGEST_TURN_SECONDS
 
 
 @pytest.fixture
@@ -155,3 +159,15 @@ def test_check_sync_goes_out_by_itself_when_it_is_wanted_and_files_changed(sessi
 
     assert wanted.startswith("NOTIFY sip:1000@127.0.5.60")
     assert (unwanted, unchanged, in_bulk) == ("", "", "")
+
+
+def test_a_batch_of_a_job_ends_in_its_turn_even_if_every_program_hangs(load, program):
+    before = programs_per_device(load())
+    program("echo one")
+    program("echo two")
+
+    assert (before, programs_per_device(load())) == (0, 2)
+    assert batch_size(0) == BATCH
+    for programs in range(1, 10):
+        in_turn = -(-batch_size(programs) // 2) * programs
+        assert in_turn * (TIME_SECONDS + GRACE_SECONDS) < LONGEST_TURN_SECONDS

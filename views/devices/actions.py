@@ -18,8 +18,9 @@ from webprov.changes.owncredentials import let_start_over, renew_credentials
 from webprov.changes.windows import let_fetch_again
 from webprov.deviceinput import DeviceInput
 from webprov.errors import InvalidValue
+from webprov.followups import notify
 from webprov.mac import parse_mac
-from webprov.phones.checksync import WAITS_SECONDS, CheckSyncResult, send_check_sync
+from webprov.phones.checksync import WAITS_SECONDS, CheckSyncResult
 from webprov.redelivery import deliver_again
 from webprov.rights import Right
 from webprov.store.database import writing
@@ -202,11 +203,7 @@ def _check_sync_all(devices: list[Device]) -> None:
 
 
 def _notify(device: Device, address: str, waits_seconds: Sequence[float] = WAITS_SECONDS) -> CheckSyncResult:
-    model = current_site().catalog.model(device.model, device.tenant.name)
-    user = device.lines[0].userid if device.lines else ""
-    host = current_site().settings.server_address
-    event = model.check_sync if model else "check-sync"
-    result = send_check_sync(address, user=user, event=event, from_host=host, waits_seconds=waits_seconds)
+    result = notify(current_site(), device, address, waits_seconds)
     session = db_session()
     with writing(session):
         fields = {"address": ["", result.target]}
