@@ -133,6 +133,13 @@ class ProvisioningSettingsForm(FlaskForm):
         """Each protocol with its switch and its port."""
         return [(protocol, self[f"{protocol}_enabled"], self[f"{protocol}_port"]) for protocol in Protocol]
 
+    @property
+    def without_certificate(self) -> list[str]:
+        """Names of the protocols switched on that ask for none of the certificates HTTPS requires (security PH-12)."""
+        if not self.https_enabled.data or self.client_certificates.data != "required":
+            return []
+        return [switch.label.text for name, switch, _ in self.protocols if name is not Protocol.HTTPS and switch.data]
+
     def flat(self) -> dict[str, str]:
         """What was typed, by contract name, as `changes.settings.save_settings` takes it."""
         typed = {name: self[name] for name in SETTINGS_FIELDS if name not in self.taking}

@@ -64,3 +64,14 @@ def test_every_protocol_has_a_listener_of_its_own(admin, session):
     part = admin.get("/settings/listeners").text
 
     assert all(f"{protocol.upper()} at 127.0.0.1:" in part for protocol in Protocol)
+
+
+def test_protocols_that_ask_for_no_certificate_are_named_where_https_requires_one(admin):
+    post_settings(
+        admin, https_enabled="on", client_certificates="required", tftp_enabled="on", tftp_networks="10.0.0.0/8"
+    )
+    around = admin.get("/settings/").text
+    post_settings(admin, https_enabled="on", client_certificates="optional")
+
+    assert "Still on without asking for a certificate: HTTP, TFTP." in around
+    assert "without asking for a certificate" not in admin.get("/settings/").text
