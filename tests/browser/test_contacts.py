@@ -96,3 +96,20 @@ def test_the_page_never_scrolls_sideways(inside, people, width):
     expect(page.get_by_label("First name")).to_be_visible()
 
     assert sideways(page) == 0
+
+
+def test_the_focus_comes_with_the_row_and_never_later(inside, people):
+    page = inside("/contacts/?tenant=acme")
+    page.evaluate(
+        """() => {
+            const focus = HTMLElement.prototype.focus;
+            window.focused = [];
+            HTMLElement.prototype.focus = function () { focused.push("focus"); focus.call(this); };
+            document.addEventListener("htmx:afterSwap", () => setTimeout(() => focused.push("later"), 0));
+        }"""
+    )
+    page.get_by_label("Edit Ann Example").click()
+    expect(page.get_by_label("First name")).to_be_focused()
+    page.wait_for_timeout(100)
+
+    assert page.evaluate("focused") == ["focus", "later"]
