@@ -3,6 +3,7 @@
 import os
 import pwd
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -25,24 +26,22 @@ def as_owner(*command: str) -> None:
 
 
 @pytest.fixture
-def url(tmp_path_factory):
-    """A fresh database."""
+def url():
+    """A fresh database, in a folder that its owner may enter: pytest's own are closed to others when root tests."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("postgresql is not installed")
-    folder, port = tmp_path_factory.mktemp("postgresql"), free_port()
-    if os.geteuid() == 0:
-        for part in (folder, *folder.parents[:2]):
-            part.chmod(0o755)
-        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
-    as_owner(f"{found[-1]}/initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "webprov", "-N")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    control = f"{found[-1]}/pg_ctl"
-    as_owner(control, "-D", f"{folder}/data", "-l", f"{folder}/log", "-o", options, "-w", "start")
-    try:
-        yield f"postgresql+psycopg://webprov@127.0.0.1:{port}/postgres"
-    finally:
-        as_owner(control, "-D", f"{folder}/data", "-m", "immediate", "stop")
+    port, control = free_port(), f"{found[-1]}/pg_ctl"
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+        as_owner(f"{found[-1]}/initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "webprov", "-N")
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        as_owner(control, "-D", f"{folder}/data", "-l", f"{folder}/log", "-o", options, "-w", "start")
+        try:
+            yield f"postgresql+psycopg://webprov@127.0.0.1:{port}/postgres"
+        finally:
+            as_owner(control, "-D", f"{folder}/data", "-m", "immediate", "stop")
 
 
 def test_a_fleet_lives_in_postgresql(url, tmp_path):
