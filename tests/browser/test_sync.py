@@ -86,7 +86,7 @@ def test_lost_files_are_confirmed_directory_by_directory(inside, root, work):
     page = inside("/sync/")
     page.get_by_role("button", name="Sync shared assets now").click()
     work()
-    expect(page.locator("#sync-assets")).to_contain_text("8.0 MB", timeout=20_000)
+    expect(page.locator("#sync-assets")).to_contain_text("8.0 MB in 1 directory", timeout=20_000)
     (root / "FIRMWARE-desk" / "desk.rom").unlink()
     page.get_by_role("button", name="Sync shared assets now").click()
     work()

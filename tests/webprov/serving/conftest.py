@@ -82,7 +82,7 @@ def stop(server, thread) -> None:
     thread.join(5)
     server.task_dispatcher.shutdown()
     for channel in list(server.active_channels.values()):
-        channel.socket.close()
+        channel.handle_close()  # with what it has buffered in temporary files
     server.trigger.close()
     if server.socket:  # a server that retired has closed it
         server.socket.close()
