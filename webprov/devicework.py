@@ -1,7 +1,8 @@
 """One device on its way through provisioning: its files rendered in memory, or why they could not be."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,16 +10,18 @@ from typing import Any
 from webprov.errors import WebprovError
 from webprov.filerecords import FileEntry, disk_name
 from webprov.phones.phonemodel import PhoneModel
-from webprov.rendering.masking import masked
+from webprov.rendering.context import TemplateContext
+from webprov.rendering.masking import masked, veil
 from webprov.rendering.render import render_device, upload_names
 from webprov.rendering.rendered import RenderedFile
 from webprov.rendering.variables import device_variables
+from webprov.rendering.veiling import Unpaired
 from webprov.revisions import RESTORED, Revision, cause_of, made_for
 from webprov.site import Site
 from webprov.store.devicedata import DeviceData
 
 KnownTwins = Mapping[tuple[str, str], bytes]
-"""Masked twins that are still good, by (path, sha256)."""
+"""Masked twins that are still good, by (path, sha256). Empty where all files of the device are to change."""
 
 
 @dataclass
@@ -58,11 +61,13 @@ def render_work(site: Site, device: DeviceData, known_twins: KnownTwins) -> Work
         return Work(device, None, error=f"The model “{device.model}” is missing. Choose another model or put it back.")
     try:
         context = device_variables(device, model, site.system).context
-        files = render_device(model, context, site.library, device.tenant.name)
+        hidden = None if known_twins else _hidden(site, device, model)
+        files = _rendered(site, device, model, context, hidden)
         uploads = "\n".join(upload_names(model, context, site.library)).casefold()
-        twins = [known_twins.get((file.path, file.sha256)) for file in files]
+        twins = _twins(files, known_twins)
         if None in twins:
-            twins = _masked_twins(site, device, model)
+            hidden = hidden or _hidden(site, device, model)
+            twins = [packed(file.content) for file in render_device(model, hidden, site.library, device.tenant.name)]
     except WebprovError as e:
         return Work(device, model, error=str(e))
     segment = str(context.values["PROV_MODEL_SEGMENT"])
@@ -108,13 +113,27 @@ def versions_now(site: Site, device: DeviceData) -> dict[str, Any]:
     }
 
 
-def _masked_twins(site: Site, device: DeviceData, model: PhoneModel) -> list[bytes | None]:
-    """The same files for those who may not see secrets, compressed (security SE-03)."""
+def _hidden(site: Site, device: DeviceData, model: PhoneModel) -> TemplateContext:
+    """What templates see of the device for those who may not see secrets (security SE-03)."""
     hidden, system = masked(device, site.system)
-    context = device_variables(hidden, model, system).context
-    return [packed(file) for file in render_device(model, context, site.library, device.tenant.name)]
+    return device_variables(hidden, model, system).context
 
 
-def packed(file: RenderedFile) -> bytes:
-    """The content as records keep it."""
-    return zlib.compress(file.content, 1)
+def _rendered(
+    site: Site, device: DeviceData, model: PhoneModel, context: TemplateContext, hidden: TemplateContext | None
+) -> list[RenderedFile]:
+    """The files, with masked contents where the two versions can come out of one run."""
+    if hidden:
+        with suppress(Unpaired):
+            return render_device(model, veil(context, hidden), site.library, device.tenant.name)
+    return render_device(model, context, site.library, device.tenant.name)
+
+
+def _twins(files: Sequence[RenderedFile], known: KnownTwins) -> list[bytes | None]:
+    """The masked twins of these files, compressed; None for what neither is known nor came out of their rendering."""
+    return [known.get((file.path, file.sha256)) if file.masked is None else packed(file.masked) for file in files]
+
+
+def packed(content: bytes) -> bytes:
+    """Masked content as records keep it."""
+    return zlib.compress(content, 1)

@@ -190,7 +190,7 @@ def _write_shared_files(session: Session, site: Site, work: list[Work], *, durab
 def _render_shared(site: Site, model: PhoneModel, rule: SharedRule, segment: str) -> FileEntry:
     plain = render_shared(rule, shared_context(rule, site.system, model), site.library)
     twin = render_shared(rule, shared_context(rule, masked_system(site.system), model), site.library)
-    return FileEntry(plain.path, segment, plain.content, packed(twin), 0, rule.owner)
+    return FileEntry(plain.path, segment, plain.content, packed(twin.content), 0, rule.owner)
 
 
 def _write_device_files(session: Session, site: Site, work: list[Work], *, durable: bool) -> None:

@@ -14,6 +14,7 @@ class TemplateContext:
     the last module that the device has keys on. A line template sees `values` and above them its line; a key template
     the same with its KEY_LINE's line, and its key above. Mappings may be shared between devices: whoever needs more
     names makes a copy. `used_lines` and `used_keys` are the positions in `lines` and `keys` that the device really has.
+    `veiled` are the names whose values are Veiled, None where secrets are not (see `masking.veil`).
     """
 
     values: dict[str, Value]
@@ -22,3 +23,4 @@ class TemplateContext:
     used_lines: tuple[int, ...] = ()
     used_keys: tuple[int, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    veiled: frozenset[str] | None = None

@@ -6,27 +6,10 @@ from collections.abc import Callable
 
 from webprov.enums import FileFormat
 from webprov.rendering.formats import OutputFormat, QuoteEscape
+from webprov.rendering.veiling import Raw, Veiled
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
-
-
-class Raw(str):
-    """Text that is in the file's own syntax already (LINES, KEYS, OVERRIDE): escaping leaves it alone."""
-
-    __slots__ = ()
-
-    def strip(self, chars: str | None = None, /) -> "Raw":
-        """Still raw."""
-        return Raw(super().strip(chars))
-
-    def lstrip(self, chars: str | None = None, /) -> "Raw":
-        """Still raw."""
-        return Raw(super().lstrip(chars))
-
-    def rstrip(self, chars: str | None = None, /) -> "Raw":
-        """Still raw."""
-        return Raw(super().rstrip(chars))
 
 
 class UnusableValue(Exception):
@@ -55,6 +38,8 @@ class Escaper:
         if type(value) is str:
             written = self._known.get(value)
             return self._text(value) if written is None else written
+        if type(value) is Veiled:
+            return Veiled(self._text(str(value)), self._text(value.twin))
         return value if isinstance(value, Raw) else str(value)
 
     def _text(self, value: str) -> str:

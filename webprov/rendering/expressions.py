@@ -57,17 +57,18 @@ _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast
 
 @dataclass
 class Expression:
-    """An expression that may stand in a template: its kind and the variables that it uses."""
+    """An expression that may stand in a template: its kind, the variables that it uses, its tree."""
 
     kind: Kind
     names: frozenset[str]
+    tree: ast.expr
 
 
 def check_expression(text: str, loops: Mapping[str, Kind]) -> Expression:
     """Check one expression where these variables of loops can be seen; raises Refused."""
     checker = _Checker(loops)
-    kind = checker.kind(parse_expression(text))
-    return Expression(kind, frozenset(checker.names))
+    tree = parse_expression(text)
+    return Expression(checker.kind(tree), frozenset(checker.names), tree)
 
 
 def parse_expression(text: str) -> ast.expr:

@@ -12,7 +12,10 @@ from webprov.hosts import parse_host
 
 @dataclass(frozen=True, slots=True)
 class TemplateFunction:
-    """A function with its meaning; `takes` are the kinds of value it accepts, `gives` is the kind of its result."""
+    """A function with its meaning; `takes` are the kinds of value it accepts, `gives` is the kind of its result.
+
+    One that `passes` gives back one of its arguments as it is.
+    """
 
     call: Callable[..., Any]
     usage: str
@@ -21,6 +24,7 @@ class TemplateFunction:
     gives: str
     least: int = 1
     most: int = 1
+    passes: bool = False
 
 
 def to_int(value: str | int) -> int:
@@ -96,7 +100,7 @@ FUNCTIONS = {
         posix_plain, "posix_plain(TZ_POSIX)", "The rule with letters for names like <+03>", _TEXT, "text"
     ),
     "first_of": TemplateFunction(
-        first_of, "first_of(A, B, …)", "The first of these texts that is not empty", _TEXT, "text", 1, 8
+        first_of, "first_of(A, B, …)", "The first of these texts that is not empty", _TEXT, "text", 1, 8, passes=True
     ),
     "words": TemplateFunction(words, "words(CODECS)", "The words of a text, at most 64, for a loop", _TEXT, "list"),
     "host": TemplateFunction(host, "host(TEXT)", "The host of host:port", _TEXT, "text"),

@@ -8,13 +8,14 @@ from mako import parsetree
 
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import Refusal
-from webprov.rendering.expressions import check_expression, nearest_name
+from webprov.rendering.expressions import check_expression, nearest_name, parse_expression
 from webprov.rendering.formats import OutputFormat, read_format
 from webprov.rendering.functions import FILTERS
 from webprov.rendering.kinds import LOOP, Kind, Refused
 from webprov.rendering.loops import Frame, loop_size, loop_variables, name_problem, read_loop
 from webprov.rendering.mako_lexer import control_expression, read_tree
 from webprov.rendering.names import CONTACT_COLLECTIONS
+from webprov.rendering.passing import handled, names_in
 from webprov.rendering.work import MAX_LOOP_DEPTH, Accounts, Call, Reference, Unit
 
 _FILE = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9 ._+-]*/)*[A-Za-z0-9_][A-Za-z0-9 ._+-]*", re.ASCII)
@@ -41,13 +42,15 @@ _ATTRIBUTES = {"include": {"file"}, "inherit": {"file"}, "def": {"name"}, "block
 class TemplateFacts:
     """What the gate found. Where there are refusals the template must not be compiled.
 
-    `names` maps every variable to the line that first uses it; `loops` is how deep loops are nested and `work` how many
-    nodes run at most, both with the definitions that are called and without the templates that are brought in.
+    `names` maps every variable to the line that first uses it. `handled` are the variables and members that the
+    template does more with than to pass them on (see `passing`). `loops` is how deep loops are nested and `work` how
+    many nodes run at most, both with the definitions that are called and without the templates that are brought in.
     """
 
     file: str
     format: OutputFormat | None = None
     names: dict[str, int] = field(default_factory=dict)
+    handled: frozenset[str] = frozenset()
     references: tuple[Reference, ...] = ()
     loops: int = 0
     work: int = 0
@@ -78,6 +81,8 @@ class _Gate:
         self.file = file
         self.refusals: list[Refusal] = []
         self.names: dict[str, int] = {}
+        self.handled: set[str] = set()
+        self.aliases: list[tuple[set[str], frozenset[str]]] = []  # variables of loops, and what they stand for
         self.units: dict[str, Unit] = {"": Unit()}
         self.unit = self.units[""]
         self.frames: list[Frame] = []
@@ -99,7 +104,17 @@ class _Gate:
         if self.refusals:
             return TemplateFacts(self.file, names=self.names, refusals=tuple(self.refusals))
         total = accounts.total("")
-        return TemplateFacts(self.file, None, self.names, total.references, total.loops, total.work)
+        return TemplateFacts(
+            self.file, None, self.names, self._all_handled(), total.references, total.loops, total.work
+        )
+
+    def _all_handled(self) -> frozenset[str]:
+        """With what a loop's variable stands for where that is worked with."""
+        found: frozenset[str] = frozenset()
+        while found != self.handled:
+            found = frozenset(self.handled)
+            self.handled = self.handled.union(*(names for loops, names in self.aliases if loops & found))
+        return found
 
     def _declare(self, node: parsetree.DefTag) -> None:
         name = str(node.attributes.get("name", "")).removesuffix("()")
@@ -139,7 +154,7 @@ class _Gate:
         self._filters(node.escapes)
         if self._is_call(node):
             return
-        kind = self._checked(node.text, node.lineno)
+        kind = self._checked(node.text, node.lineno, works=bool(node.escapes))
         if kind.name == "truth":
             raise Refused("this is true or false; write what the phone wants: ${1 if … else 0}")
         if kind.name not in ("text", "number", "value", "raw"):
@@ -170,11 +185,13 @@ class _Gate:
         self.unit.calls.append(Call(called[1], self._depth(), self._times(), node.lineno))
         return True
 
-    def _checked(self, text: str, line: int) -> Kind:
+    def _checked(self, text: str, line: int, *, works: bool = False) -> Kind:
+        """The kind of an expression; `works` where more is done with its result than to write or ask for it."""
         variables = {name: kind for frame in self.frames for name, kind in frame.variables.items()}
         found = check_expression(text, variables)
         for name in sorted(found.names):
             self.names.setdefault(name, line)
+        self.handled |= names_in(found.tree) if works else handled(found.tree)
         return found.kind
 
     def _control_line(self, node: parsetree.ControlLine) -> None:
@@ -219,6 +236,7 @@ class _Gate:
         taken = {*self.units, *(name for other in outer for name in other.variables)}
         frame.times, frame.over = loop_size(kind), kind.of
         frame.variables = {**loop_variables(target, kind, taken), "loop": LOOP}
+        self.aliases.append((set(frame.variables), names_in(parse_expression(iterable))))
         self.unit.loops = max(self.unit.loops, self._depth())
 
     def _tag(self, node: parsetree.Tag) -> None:

@@ -39,10 +39,12 @@ class LoadedTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """A template with everything it includes and inherits. `names` says where each variable is first used."""
+    """A template with everything it includes and inherits. `names` says where each variable is first used, `handled`
+    which ones are not just passed on."""
 
     files: tuple[LoadedTemplate, ...]
     names: dict[str, tuple[str, int]]
+    handled: frozenset[str] = frozenset()
 
     @property
     def main(self) -> LoadedTemplate:
@@ -106,7 +108,8 @@ class TemplateLibrary:
         for file in files.values():
             for variable, line in file.facts.names.items():
                 names.setdefault(variable, (file.name, line))
-        found = self._closures[name, tenant] = Closure(tuple(files.values()), names)
+        handled = frozenset().union(*(file.facts.handled for file in files.values()))
+        found = self._closures[name, tenant] = Closure(tuple(files.values()), names, handled)
         return found
 
     def reach(self, name: str, tenant: str) -> frozenset[str]:

@@ -5,7 +5,9 @@ Secrets are replaced before any variable is computed, so no part or encoded form
 
 from dataclasses import replace
 
+from webprov.rendering.context import TemplateContext, Value
 from webprov.rendering.systemdata import SystemData
+from webprov.rendering.veiling import Unpaired, Veiled
 from webprov.store.devicedata import CustomValue, CustomValues, DeviceData, LineData, TenantData
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
 
@@ -33,6 +35,19 @@ def masked(device: DeviceData, system: SystemData) -> tuple[DeviceData, SystemDa
     return hidden, masked_system(system)
 
 
+def veil(context: TemplateContext, hidden: TemplateContext) -> TemplateContext:
+    """`context` with every value that is another one in `hidden`, the same device masked, as Veiled: rendering it gives
+    both versions of a file. As it is where the two do not go together so."""
+    names: set[str] = set()
+    try:
+        values = _veiled(context.values, hidden.values, names)
+        lines = _all_veiled(context.lines, hidden.lines, names)
+        keys = _all_veiled(context.keys, hidden.keys, names)
+    except Unpaired:
+        return context
+    return replace(context, values=values, lines=lines, keys=keys, veiled=frozenset(names))
+
+
 def masked_system(system: SystemData) -> SystemData:
     """Settings and global variables with every secret replaced: enough for shared files."""
     if system.masked:
@@ -43,6 +58,34 @@ def masked_system(system: SystemData) -> SystemData:
 def mask_text(text: str) -> str:
     """MASK for each line that is not blank, so that the number of lines stays."""
     return "\n".join(MASK if line.strip() else "" for line in text.split("\n"))
+
+
+_Slots = tuple[dict[str, Value], ...]
+
+
+def _all_veiled(ours: _Slots, others: _Slots, names: set[str]) -> _Slots:
+    if ours == others:
+        return ours
+    if len(ours) != len(others):
+        raise Unpaired
+    return tuple(_veiled(*pair, names) for pair in zip(ours, others, strict=True))
+
+
+def _veiled(ours: dict[str, Value], others: dict[str, Value], names: set[str]) -> dict[str, Value]:
+    """`ours`, with Veiled where `others` has another text; those names join `names`."""
+    if ours == others:
+        return ours
+    if ours.keys() != others.keys():
+        raise Unpaired
+    made = ours.copy()
+    for name, value in ours.items():
+        other = others[name]
+        if value != other:
+            if not (value and other and isinstance(value, str) and isinstance(other, str)):
+                raise Unpaired
+            made[name] = Veiled(value, other)
+            names.add(name)
+    return made
 
 
 def _mask(secret: str) -> str:

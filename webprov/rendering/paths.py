@@ -33,7 +33,7 @@ def filled(text: str, values: Mapping[str, Any], library: TemplateLibrary) -> st
         return known
     loaded = library.name_template(text)
     closure = Closure((loaded,), dict.fromkeys(loaded.facts.names, (text, 0)))
-    return run(closure, {**values, **CALLS}, Escaper(_PLAIN), View(library, ""))
+    return str(run(closure, {**values, **CALLS}, Escaper(_PLAIN), View(library, "")))
 
 
 def path_problem(path: str) -> str:

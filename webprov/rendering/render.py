@@ -10,7 +10,7 @@ from webprov.errors import InvalidValue, TemplateError
 from webprov.mac import parse_mac
 from webprov.phones.phonemodel import FileRule, PhoneModel, SharedRule
 from webprov.rendering.context import TemplateContext, Value
-from webprov.rendering.escaping import Escaper, Raw
+from webprov.rendering.escaping import Escaper
 from webprov.rendering.formats import OutputFormat, format_by_suffix
 from webprov.rendering.functions import CALLS
 from webprov.rendering.library import Closure, TemplateLibrary
@@ -20,6 +20,7 @@ from webprov.rendering.paths import output_path
 from webprov.rendering.rendered import RenderedFile
 from webprov.rendering.running import View, changed_values, run
 from webprov.rendering.tracing import Tracer
+from webprov.rendering.veiling import Raw, joined, raw, twin_of
 from webprov.rendering.wellformed import find_fault
 
 PERSONAL_NAMES = frozenset({*DEVICE_NAMES, *LINE_NAMES, *KEY_NAMES, *RAW_NAMES, *COLLECTIONS})
@@ -31,7 +32,8 @@ def render_device(
 ) -> list[RenderedFile]:
     """All files of one device, those that others refer to first, the one that the phone asks for first last.
 
-    `tracer` learns where every line comes from. Raises TemplateError with template, line and reason; then nothing of
+    `tracer` learns where every line comes from. Where `context` is veiled, files have their masked content too, as far
+    as their templates pass secrets on as they are. Raises TemplateError with template, line and reason; then nothing of
     the device may be written.
     """
     device = _Device(context, library, tenant, tracer)
@@ -119,7 +121,7 @@ class _Device:
         self.tenant = tenant
         self.tracer = tracer
         self.values: dict[str, Any] = {**context.values, **CALLS}
-        self.values["OVERRIDE"] = Raw(self.values.get("OVERRIDE", ""))
+        self.values["OVERRIDE"] = raw(self.values.get("OVERRIDE", ""))
         self.slots: dict[str, list[SimpleNamespace]] = {}
 
     def path(self, output: str) -> str:
@@ -139,8 +141,24 @@ class _Device:
         if "KEYS" in closure.names:
             data["KEYS"] = self._repeated(rule.key_template, self._key_layers(), escaper, warnings)
         return _finish(
-            path, closure, data, self.library, self.tenant, escaper=escaper, warnings=warnings, tracer=self.tracer
+            path,
+            closure,
+            data,
+            self.library,
+            self.tenant,
+            escaper=escaper,
+            warnings=warnings,
+            tracer=self.tracer,
+            masks=self._passes_secrets_on(closure, rule),
         )
+
+    def _passes_secrets_on(self, closure: Closure, rule: FileRule) -> bool:
+        """Whether secrets are veiled, and no template of the file works with one: a part of it would have no twin."""
+        veiled = self.context.veiled
+        if veiled is None:
+            return False
+        parts = [self.library.closure(name, self.tenant) for name in (rule.line_template, rule.key_template) if name]
+        return all(veiled.isdisjoint(one.handled) for one in (closure, *parts))
 
     def _repeated(
         self, template: str, layers: Iterable[Mapping[str, Value]], escaper: Escaper, warnings: list[str]
@@ -160,10 +178,10 @@ class _Device:
             if escaper.changed:
                 warnings += changed_values(escaper, closure, data)
                 escaper.changed.clear()
-        text = "".join(parts)
+        text = joined(parts)
         if self.tracer:
             self.tracer.end_block(text)
-        return Raw(text)
+        return raw(text)
 
     def _line_layers(self) -> Iterable[Mapping[str, Value]]:
         return (self.context.lines[position] for position in self.context.used_lines)
@@ -221,15 +239,17 @@ def _finish(
     warnings: Sequence[str] = (),
     owner: str = "",
     tracer: Tracer | None = None,
+    masks: bool = False,
 ) -> RenderedFile:
-    """Run the main template, encode and check the result."""
+    """Run the main template, encode and check the result; `masks`: its masked content comes out as well."""
     output = output_format(closure, path)
     escaper = escaper or Escaper(output)
     text = run(closure, data, escaper, View(library, tenant), tracer)
-    kept = None
+    shown, kept = twin_of(text) if masks else None, None
     if output.merge and "OVERRIDE" in closure.names and data["OVERRIDE"]:
-        kept, lines = kept_lines(text, str(data["OVERRIDE"]), output.comment), text.splitlines(keepends=True)
-        text = "".join(lines[position] for position in kept)
+        kept = kept_lines(text, data["OVERRIDE"], output.comment)
+        shown = shown and _lines(shown, kept_lines(shown, twin_of(data["OVERRIDE"]), output.comment))
+        text = _lines(text, kept)
     if tracer:
         tracer.end_file(path, kept)
     found = [*warnings, *changed_values(escaper, closure, data)] if escaper.changed or warnings else []
@@ -241,9 +261,16 @@ def _finish(
         raise TemplateError(closure.main.name, 0, fault)
     if lost:
         found.append(f"{path}: characters of the template or of OVERRIDE that {output.encoding} lacks became “?”")
+    masked = None if shown is None else content if shown == text else _encoded(shown, output)[0]
     return RenderedFile(
-        path, content, output.syntax, output.encoding, closure.main.name, tuple(dict.fromkeys(found)), owner
+        path, content, output.syntax, output.encoding, closure.main.name, tuple(dict.fromkeys(found)), owner, masked
     )
+
+
+def _lines(text: str, positions: Iterable[int]) -> str:
+    """The lines of `text` at these positions."""
+    lines = text.splitlines(keepends=True)
+    return "".join(lines[position] for position in positions)
 
 
 def _encoded(text: str, output: OutputFormat) -> tuple[bytes, bool]:

@@ -8,7 +8,10 @@ from webprov.enums import FileFormat
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """One file that a phone will fetch. `path` is relative, without the External segment."""
+    """One file that a phone will fetch. `path` is relative, without the External segment.
+
+    `masked` is its content for those who may not see secrets, where rendering came to it along the way.
+    """
 
     path: str
     content: bytes
@@ -17,6 +20,7 @@ class RenderedFile:
     template: str
     warnings: tuple[str, ...] = ()
     owner: str = ""  # the family of a shared file; "" = the device's own
+    masked: bytes | None = None
 
     @property
     def sha256(self) -> str:

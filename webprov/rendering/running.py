@@ -16,6 +16,7 @@ from webprov.rendering.library import Closure, TemplateLibrary
 from webprov.rendering.mako_lexer import ESCAPE
 from webprov.rendering.names import BUILT_IN_NAMES, RESERVED_NAMES
 from webprov.rendering.tracing import Tracer
+from webprov.rendering.veiling import Unpaired, joined
 
 MAX_OUTPUT = 4 * 1024 * 1024
 PIECE_COST = 4
@@ -36,7 +37,7 @@ class _Buffer:
 
     def getvalue(self) -> str:
         """All of it."""
-        return "".join(self._parts)
+        return joined(self._parts)
 
 
 def _counting(append: Callable[[str], None]) -> Callable[[str], None]:
@@ -106,7 +107,8 @@ class View:
 def run(closure: Closure, data: dict[str, Any], escaper: Escaper, view: View, tracer: Tracer | None = None) -> str:
     """What the template writes with `data`; raises TemplateError with template, line and reason.
 
-    `data` may be changed: hand over a dict that nothing else uses. `tracer` hears of every piece.
+    It is Veiled where a value in it was. `data` may be changed: hand over a dict that nothing else uses. `tracer` hears
+    of every piece.
     """
     missing = closure.names.keys() - data.keys()
     if missing:
@@ -118,11 +120,12 @@ def run(closure: Closure, data: dict[str, Any], escaper: Escaper, view: View, tr
     template = closure.main.compiled
     try:
         template.render_context(_Context(buffer, data, view))
-    except TemplateError:
+    except (TemplateError, Unpaired):
         raise
     except Exception as e:  # whatever an expression raises: a division by zero, an index out of range, …
         raise _explained(closure, data, e) from None
-    return str(buffer.getvalue())
+    text: str = buffer.getvalue()
+    return text
 
 
 def changed_values(escaper: Escaper, closure: Closure, data: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.properties import examples
 from webprov.enums import FileFormat
-from webprov.rendering.escaping import Escaper, Raw, UnusableValue
+from webprov.rendering.escaping import Escaper, UnusableValue
 from webprov.rendering.formats import ENCODINGS, OutputFormat, Quote, QuoteEscape, format_by_suffix, read_format
+from webprov.rendering.veiling import Raw
 from webprov.rendering.wellformed import find_fault
 
 VALUES = st.one_of(

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from tests.properties import examples
 from tests.webprov.rendering.hostile import BY_CLASS, HOSTILE
-from webprov.rendering.escaping import Escaper, Raw
+from webprov.rendering.escaping import Escaper
 from webprov.rendering.formats import OutputFormat
 from webprov.rendering.functions import CALLS
 from webprov.rendering.gate import check_template
 from webprov.rendering.library import TemplateLibrary
 from webprov.rendering.names import COLLECTIONS
 from webprov.rendering.running import View, run
+from webprov.rendering.veiling import Raw
 
 _watched: list[str] | None = None
 
