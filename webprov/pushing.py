@@ -11,10 +11,10 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from webprov.delivery.pushes import Haste, PushedFile, PushResult
@@ -34,10 +34,14 @@ from webprov.store.settings import load_settings
 log = logging.getLogger(__name__)
 
 _MOST_REMOVALS = 400
+_PIECE = 200
 _ROUNDS = 3
 _LAST_SECONDS = 0.05
 _FIRST_RETRY_SECONDS = 2
 _MOST_DOUBLINGS = 12
+
+_PUSHES: Any = PushRecord.__table__
+_CALM = {"error": "", "failing_since": None, "retries": 0, "retry_at": None}
 
 Errors = Mapping[int, tuple[str, ...]]
 """Sentences by device id."""
@@ -77,7 +81,7 @@ def mark_withdrawn(session: Session, rows: Sequence[Any]) -> None:
         select(PushRecord.id, PushRecord.segment, PushRecord.path).where(_of(PushRecord.device_id, ids))
     ).all()
     gone = [row.id for row in pushes if (row.segment, row.path) in names]
-    values = {"state": PushState.WITHDRAWN, "error": "", "failing_since": None, "retries": 0, "retry_at": None}
+    values = {"state": PushState.WITHDRAWN, **_CALM}
     for start in range(0, len(gone), BATCH):
         session.execute(update(PushRecord).where(PushRecord.id.in_(gone[start : start + BATCH])).values(values))
 
@@ -89,6 +93,10 @@ class _Due:
     key: str
     file: PushedFile
     device_id: int | None
+
+
+_Put = list[tuple[_Due, PushResult]]
+_Values = dict[str, Any]
 
 
 @dataclass
@@ -109,6 +117,7 @@ class _Run:
     ids: Sequence[int]
     haste: Haste
     has_tried: bool = False
+    is_elsewhere: bool = False  # another place was saved meanwhile
     start: float = field(default_factory=time.monotonic)
 
     def reconcile(self) -> dict[int, tuple[str, ...]]:
@@ -120,8 +129,8 @@ class _Run:
             if not plan.puts and not plan.removals:
                 break
             self.has_tried = True
-            put, removed = self._carry(plan)
-            if not self._record(plan, put, removed):
+            put = self._carry(plan)
+            if self.is_elsewhere:
                 break
             errors |= _errors(put, self.ids)
         return errors
@@ -140,47 +149,67 @@ class _Run:
         plan.removals = _removals(self.session)
         return plan
 
-    def _carry(self, plan: _Plan) -> tuple[list[tuple[_Due, PushResult]], list[PushResult]]:
-        """Use the network: shared files first, since those of the devices refer to them."""
+    def _carry(self, plan: _Plan) -> _Put:
+        """Use the network, and record what came of it: shared files first, since those of the devices refer to them."""
         shared = plan.puts.pop(None, [])
-        put: list[tuple[_Due, PushResult]] = []
-        for groups in ([[due] for due in shared], list(plan.puts.values())):
-            files = [[due.file for due in dues] for dues in groups]
-            results = self.transport.push_all(files, self.haste, self._seconds_left())
-            for dues, found in zip(groups, results, strict=True):
-                put += zip(dues, found, strict=True)
-        return put, self.transport.remove(list(plan.removals), self.haste, self._seconds_left())
+        put = [*self._put([[due] for due in shared]), *self._put(list(plan.puts.values()))]
+        removed = self.transport.remove(list(plan.removals), self.haste, self._seconds_left())
+        self._record([], plan.removals, removed)
+        return put
+
+    def _put(self, groups: Sequence[Sequence[_Due]]) -> _Put:
+        """Put these; some are recorded while others go, so that the network does not wait for the database."""
+        put: _Put = []
+        recorded = 0
+
+        def hear(done: Mapping[int, list[PushResult]], least: int = _PIECE) -> None:
+            nonlocal recorded
+            put.extend(pair for position, found in done.items() for pair in zip(groups[position], found, strict=True))
+            if len(put) - recorded >= least:
+                self._record(put[recorded:], {}, [])
+                recorded = len(put)
+
+        files = [[due.file for due in dues] for dues in groups]
+        self.transport.push_all(files, self.haste, self._seconds_left(), hear)
+        hear({}, least=1)
+        return put
 
     def _seconds_left(self) -> float:
         """A person waits for all of it together; in bulk the limit is that of each device."""
         spent = time.monotonic() - self.start if self.haste is Haste.AT_ONCE else 0.0
         return max(_LAST_SECONDS, LIMIT_SECONDS - spent)
 
-    def _record(self, plan: _Plan, put: Sequence[tuple[_Due, PushResult]], removed: Sequence[PushResult]) -> bool:
+    def _record(self, put: _Put, removals: Mapping[str, tuple[str, str]], removed: Sequence[PushResult]) -> None:
         """Store what became of it, unless another place has been saved meanwhile: then it tells nothing."""
         session = self.session
+        if not put and not removed:
+            return
         with writing(session):
-            if load_settings(session).place != self.site.settings.place:
-                return False
+            if self.is_elsewhere or load_settings(session).place != self.site.settings.place:
+                self.is_elsewhere = True
+                return
             names = [(due.file.segment, due.file.path.casefold()) for due, _ in put]
-            names += [(segment, path.casefold()) for segment, path in plan.removals.values()]
+            names += [(segment, path.casefold()) for segment, path in removals.values()]
             owners = records_of_others(session, names)
             known = _known(session, [result.key for _, result in put] + [result.key for result in removed])
             interval = self.site.config.retry_interval_seconds
-            fresh = {
-                due.key: PushRecord(segment=due.file.segment, path=due.file.path, key=due.key)
-                for due, _ in put
-                if due.key not in known
-            }
+            fresh, changed = [], []
             for due, result in put:
-                _record_put(known.get(due.key) or fresh[due.key], result, owners, interval)
-            session.bulk_save_objects(fresh.values())  # thousands come at once, and nobody needs them afterwards
+                before, name = known.get(due.key), (due.file.segment, due.file.path.casefold())
+                after = _after_put(before, result, name in owners, interval) | {"device_id": owners.get(name)}
+                if before:
+                    changed.append({"id": before.id, **after})
+                else:
+                    fresh.append({"segment": due.file.segment, "path": due.file.path, "key": due.key, **after})
+            gone = []
             for result in removed:
-                if result.key in known:
-                    _record_removal(session, known[result.key], result, owners, interval)
+                if row := known.get(result.key):
+                    after = _after_removal(row, result, (row.segment, row.path.casefold()) in owners, interval)
+                    changed += [{"id": row.id, **after}] if after else []
+                    gone += [] if after else [row.id]
+            _store(session, fresh, changed, gone)
             if any(result.error for result in [*removed, *(result for _, result in put)]):
                 bump(session, FAILED_PUSHES)
-        return True
 
 
 def _key(transport: S3Transport, row: Any) -> str:
@@ -206,12 +235,34 @@ def _states(session: Session, keys: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _known(session: Session, keys: Sequence[str]) -> dict[str, PushRecord]:
-    found: dict[str, PushRecord] = {}
+def _known(session: Session, keys: Sequence[str]) -> dict[str, Any]:
+    """The rows of what is known of these objects."""
+    found: dict[str, Any] = {}
     for start in range(0, len(keys), BATCH):
-        query = select(PushRecord).where(PushRecord.key.in_(keys[start : start + BATCH]))
-        found |= {row.key: row for row in session.scalars(query)}
+        rows = session.connection().execute(select(_PUSHES).where(_PUSHES.c.key.in_(keys[start : start + BATCH])))
+        found |= {row.key: row for row in rows}
     return found
+
+
+def _store(session: Session, fresh: list[_Values], changed: list[_Values], gone: list[int]) -> None:
+    """Add, change and delete these rows: thousands come at once."""
+    connection = session.connection()
+    if fresh:
+        connection.execute(insert(_PUSHES), fresh)
+    for names, rows in _by_names(changed):
+        values: dict[str, Any] = {name: bindparam(f"v_{name}") for name in names}
+        statement = update(_PUSHES).where(_PUSHES.c.id == bindparam("v_id")).values(values)
+        connection.execute(statement, [{f"v_{name}": value for name, value in row.items()} for row in rows])
+    for start in range(0, len(gone), BATCH):
+        connection.execute(delete(_PUSHES).where(_PUSHES.c.id.in_(gone[start : start + BATCH])))
+
+
+def _by_names(rows: list[_Values]) -> list[tuple[tuple[str, ...], list[_Values]]]:
+    """Those that set the same columns together."""
+    found: dict[tuple[str, ...], list[_Values]] = defaultdict(list)
+    for row in rows:
+        found[tuple(name for name in row if name != "id")].append(row)
+    return list(found.items())
 
 
 def _removals(session: Session) -> dict[str, tuple[str, str]]:
@@ -230,46 +281,41 @@ def may_be_tried() -> ColumnElement[bool]:
     return or_(PushRecord.retry_at.is_(None), PushRecord.retry_at <= now, PushRecord.retry_at > now + timedelta(days=1))
 
 
-def _record_put(
-    row: PushRecord, result: PushResult, owners: Mapping[tuple[str, str], int | None], interval_seconds: float
-) -> None:
-    name = (row.segment, row.path.casefold())
-    row.at = utc_now()
-    row.sha256 = result.sha256 or row.sha256 or ""
-    row.device_id = owners.get(name)
-    if result.error and name in owners:
-        _note_failure(row, PushState.FAILED, result.error, interval_seconds)
-    else:  # withdrawn while it went there: the next round removes it
-        row.state = PushState.OK if name in owners else PushState.WITHDRAWN
-        row.error, row.failing_since, row.retries, row.retry_at = "", None, 0, None
+def _after_put(before: Any, result: PushResult, is_wanted: bool, interval_seconds: float) -> _Values:
+    """What is recorded of an object that was put; `before` is its row, None the first time."""
+    at = utc_now()
+    values: _Values = {"at": at, "sha256": result.sha256 or (before.sha256 if before else "")}
+    if result.error and is_wanted:
+        return values | _failure(before, PushState.FAILED, result.error, at, interval_seconds)
+    # withdrawn while it went there: the next round removes it
+    return values | _CALM | {"state": PushState.OK if is_wanted else PushState.WITHDRAWN}
 
 
-def _note_failure(row: PushRecord, state: PushState, error: str, interval_seconds: float) -> None:
+def _failure(before: Any, state: PushState, error: str, at: datetime, interval_seconds: float) -> _Values:
     """Each time the next try waits twice as long, at most the retry interval, and never all wait equally long."""
-    row.state, row.error, row.failing_since = state, error, row.failing_since or row.at
-    row.retries = (row.retries or 0) + 1
-    longest = min(interval_seconds, _FIRST_RETRY_SECONDS * 2 ** min(row.retries, _MOST_DOUBLINGS))
-    row.retry_at = row.at + timedelta(seconds=longest * random.uniform(0.5, 1))  # noqa: S311 - spreads load
+    retries = (before.retries if before else 0) + 1
+    longest = min(interval_seconds, _FIRST_RETRY_SECONDS * 2 ** min(retries, _MOST_DOUBLINGS))
+    return {
+        "state": state,
+        "error": error,
+        "failing_since": (before.failing_since if before else None) or at,
+        "retries": retries,
+        "retry_at": at + timedelta(seconds=longest * random.uniform(0.5, 1)),  # noqa: S311 - spreads load
+    }
 
 
-def _record_removal(
-    session: Session,
-    row: PushRecord,
-    result: PushResult,
-    owners: Mapping[tuple[str, str], int | None],
-    interval_seconds: float,
-) -> None:
-    row.at = utc_now()
+def _after_removal(before: Any, result: PushResult, is_wanted: bool, interval_seconds: float) -> _Values:
+    """What is recorded of an object that was removed; nothing where nothing is to be known of it any more."""
+    at = utc_now()
     if result.error:
-        _note_failure(row, PushState.WITHDRAWN, result.error, interval_seconds)
-        log.warning("removing %s from the storage failed: %s", row.key, result.error)
-    elif row.state == PushState.OK and (row.segment, row.path.casefold()) in owners:
-        row.sha256 = ""  # put there again while it was removed: the next round carries it once more
-    else:
-        session.delete(row)
+        log.warning("removing %s from the storage failed: %s", before.key, result.error)
+        return {"at": at, **_failure(before, PushState.WITHDRAWN, result.error, at, interval_seconds)}
+    if before.state == PushState.OK and is_wanted:
+        return {"at": at, "sha256": ""}  # put there again while it was removed: the next round carries it once more
+    return {}
 
 
-def _errors(put: Sequence[tuple[_Due, PushResult]], ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+def _errors(put: _Put, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """The distinct sentences of each device; those of shared files count for every device of the run."""
     found: dict[int | None, dict[str, None]] = defaultdict(dict)
     for due, result in put:

@@ -1,4 +1,5 @@
 import threading
+import time
 from hashlib import sha256
 
 import pytest
@@ -8,6 +9,7 @@ from tests.factories import MAC, make_device, make_tenant, small_config
 from webprov.changes.devices import change_device, delete_devices
 from webprov.changes.settings import save_settings
 from webprov.delivery.pushes import Haste
+from webprov.delivery.s3 import S3Transport
 from webprov.deviceinput import parse_device
 from webprov.provisioning import provision_device, provision_devices
 from webprov.pushing import push_devices, push_removals
@@ -356,3 +358,28 @@ def test_a_script_is_not_run_for_a_device_that_failed(session, load, device, scr
     session.expire_all()
     assert "is missing" in result.error
     assert device.script_at is None
+
+
+def test_what_went_is_recorded_while_the_rest_still_goes(instance, session, load, device, bucket, monkeypatch):
+    """A crash in the middle of a large push leaves little to do again."""
+    monkeypatch.setattr("webprov.pushing._PIECE", 1)
+    seen = []
+
+    def slow_start(transport, file):
+        if file.path.endswith("-info.xml"):
+            for _ in range(100):
+                with instance.sessions() as other:
+                    seen.extend(other.scalars(select(PushRecord.path)))
+                if len(seen) > 1:
+                    break
+                time.sleep(0.05)
+        return original(transport, file)
+
+    original = S3Transport._push
+    monkeypatch.setattr(S3Transport, "_push", slow_start)
+    make_device(session, load(), mac=MAC_2)
+
+    assert {result.push_errors for result in provision_devices(session, load(), [1, 2])} == {()}
+
+    assert "common.cfg" in seen
+    assert {row.state for row in pushes(session).values()} == {"ok"}

@@ -288,9 +288,9 @@ def test_one_device_has_one_limit_for_shared_files_and_its_own(session, bucket, 
     limits = []
     original = S3Transport.push_all
 
-    def recorded(self, groups, haste, limit_seconds):
+    def recorded(self, groups, haste, limit_seconds, hear):
         limits.append(limit_seconds)
-        return original(self, groups, haste, limit_seconds)
+        return original(self, groups, haste, limit_seconds, hear)
 
     monkeypatch.setattr(S3Transport, "push_all", recorded)
     monkeypatch.setattr("webprov.pushing.LIMIT_SECONDS", LIMIT_SECONDS)

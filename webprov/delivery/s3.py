@@ -28,6 +28,7 @@ _AT_ONCE = 32
 _SLOW_SECONDS = 3.0
 _LISTING_SECONDS = 120.0
 T = TypeVar("T")
+Hear = Callable[[Mapping[int, list[PushResult]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,19 @@ class S3Transport:
         return self.push_all([files])[0]
 
     def push_all(
-        self, groups: Sequence[Sequence[PushedFile]], haste: Haste = Haste.AT_ONCE, limit_seconds: float = LIMIT_SECONDS
+        self,
+        groups: Sequence[Sequence[PushedFile]],
+        haste: Haste = Haste.AT_ONCE,
+        limit_seconds: float = LIMIT_SECONDS,
+        hear: Hear = lambda _: None,
     ) -> list[list[PushResult]]:
-        """Put the files of many devices, 32 at once; each group ends within its time from when its turn comes."""
+        """Put the files of many devices, 32 at once; each group ends within its time from when its turn comes.
+
+        `hear` is told what became of those that are done, by position, while the others go.
+        """
         keys = [[self.key(file.segment, file.path) for file in files] for files in groups]
         tasks = [[partial(self._push, file) for file in files] for files in groups]
-        return self._outcomes(keys, tasks, haste, limit_seconds)
+        return self._outcomes(keys, tasks, haste, limit_seconds, hear)
 
     def _push(self, file: PushedFile) -> str:
         try:
@@ -206,13 +214,15 @@ class S3Transport:
         groups: Sequence[Sequence[Callable[[], str]]],
         haste: Haste,
         limit_seconds: float,
+        hear: Hear = lambda _: None,
     ) -> list[list[PushResult]]:
+        def results(position: int, outcomes: Sequence[str | TransportError | Late]) -> list[PushResult]:
+            return [_result(key, self._told(one)) for key, one in zip(keys[position], outcomes, strict=True)]
+
         guarded = [[partial(self._unless_paused, task, haste) for task in tasks] for tasks in groups]
-        outcomes = self._within(guarded, limit_seconds)
-        return [
-            [_result(key, outcome) for key, outcome in zip(names, found, strict=True)]
-            for names, found in zip(keys, outcomes, strict=True)
-        ]
+        crew = self._crew(limit_seconds)
+        done = crew.run(guarded, lambda found: hear({place: results(place, found[place]) for place in found}))
+        return [results(position, outcomes) for position, outcomes in enumerate(done)]
 
     def _unless_paused(self, task: Callable[[], T], haste: Haste) -> T | TransportError:
         refusal = self._breaker.refusal
@@ -239,9 +249,10 @@ class S3Transport:
     def _within(
         self, groups: Sequence[Sequence[Callable[[], T | TransportError]]], limit_seconds: float
     ) -> list[list[T | TransportError]]:
-        limit = min(self._limit_seconds, limit_seconds)
-        done = Crew(_AT_ONCE, limit, self._pool.abort).run(groups)
-        return [[self._told(outcome) for outcome in outcomes] for outcomes in done]
+        return [[self._told(outcome) for outcome in outcomes] for outcomes in self._crew(limit_seconds).run(groups)]
+
+    def _crew(self, limit_seconds: float) -> Crew:
+        return Crew(_AT_ONCE, min(self._limit_seconds, limit_seconds), self._pool.abort)
 
     def _told(self, outcome: T | TransportError | Late) -> T | TransportError:
         if not isinstance(outcome, Late):

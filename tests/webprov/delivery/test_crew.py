@@ -1,6 +1,8 @@
 import threading
 import time
 
+import pytest
+
 from webprov.delivery.crew import Crew, Late
 
 
@@ -47,3 +49,33 @@ def test_what_cannot_be_broken_off_is_left_behind():
 
     released.set()
     assert [isinstance(outcome, Late) for group in found for outcome in group] == [True, True]
+
+
+def test_what_is_done_is_told_while_others_go_on():
+    released, told = threading.Event(), []
+
+    def hear(done):
+        told.extend(done.items())
+        if told:
+            released.set()
+
+    found = Crew(2, 10, lambda threads: None).run([[lambda: released.wait(5)], [lambda: "done"]], hear)
+
+    assert told == [(1, ["done"]), (0, [True])]
+    assert found == [[True], ["done"]]
+
+
+def test_nothing_more_begins_where_what_is_told_cannot_be_taken():
+    begun = []
+
+    def hear(done):
+        if done:
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        Crew(1, 10, lambda threads: None).run(
+            [[lambda: time.sleep(0.15)] for _ in range(2)] + [[lambda: begun.append(1)]] * 9, hear
+        )
+    time.sleep(0.3)
+
+    assert len(begun) < 9
