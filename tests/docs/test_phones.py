@@ -1,7 +1,6 @@
 """`docs/phones.md` lists the shipped models as they are. WEBPROV_WRITE_EXPECTED=1 writes it anew."""
 
 import os
-from collections import defaultdict
 from itertools import groupby
 
 from tests.phone_templates.fleet import ROOT, catalog
@@ -13,8 +12,9 @@ _INTRODUCTION = """\
 
 Every model that ships, by brand. *Files* are what a phone fetches, `…` stands for its MAC address; *keys* counts those
 of the phone, then of its expansion modules. A model without a protocol of its own takes the Default Protocol. *Facts*
-says where the file names, settings and keys were looked up: ✓ verified in a document of the maker, ◐ partly, ○ not yet
-(from templates in the field). This page is made from `models.d/` by the tests.
+says how far file names, settings and keys were found in documents of the maker or in public templates of others, ✓ all
+of them, ◐ not all, ○ hardly any, and which of the notes below the table names these and says what was not found. This
+page is made from `models.d/` by the tests.
 """
 _SIGNS = {"verified": "✓", "partly": "◐", "unverified": "○"}
 
@@ -24,9 +24,7 @@ def page() -> str:
     brands = [(brand, list(of)) for brand, of in groupby(models, key=lambda model: model.brand)]
     counts = [f"{len(of)} {brand}" for brand, of in brands]
     sure = sum(model.facts.startswith("verified") for model in models)
-    head = (
-        f"{len(models)} models of {len(brands)} brands: {', '.join(counts)}. Verified in makers' documents: {sure}.\n"
-    )
+    head = f"{len(models)} models of {len(brands)} brands: {', '.join(counts)}. Verified: {sure}.\n"
     return "\n".join([_INTRODUCTION, head, *(section(brand, of) for brand, of in brands)])
 
 
@@ -37,13 +35,13 @@ def section(brand: str, models: list[PhoneModel]) -> str:
         "| model | key | lines | keys | files | protocol | facts |",
         "|---|---|---|---|---|---|---|",
     ]
-    sources: dict[str, list[str]] = defaultdict(list)
+    notes = list(dict.fromkeys(model.facts for model in models if model.facts))
     for model in models:
-        known, _, source = model.facts.partition(":")
-        sources[source.strip()].append(model.label)
-        lines.append(f"| {' | '.join(row(model, _SIGNS.get(known, '○')))} |")
-    told = [source for source in sources if source]
-    return "\n".join([*lines, "", *(f"* {source}" for source in told), ""] if told else [*lines, ""])
+        known = model.facts.partition(":")[0]
+        number = f" {notes.index(model.facts) + 1}" if model.facts else ""
+        lines.append(f"| {' | '.join(row(model, _SIGNS.get(known, '○') + number))} |")
+    told = [f"{number}. {note[0].upper()}{note[1:]}" for number, note in enumerate(notes, 1)]
+    return "\n".join([*lines, "", *told, ""] if told else [*lines, ""])
 
 
 def row(model: PhoneModel, sign: str) -> list[str]:

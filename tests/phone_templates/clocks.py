@@ -33,6 +33,17 @@ class Edge:
         return datetime(day.year, day.month, day.day, tzinfo=UTC) + self.at - offset
 
 
+def counted_edge(month: int, week: int, day: int, at: timedelta, *, sunday: int, last: int) -> Edge:
+    """An edge as a phone counts it: days of the week from that number for Sunday, and that one for the last week."""
+    return Edge(month, 5 if week == last else week, (day - sunday - 1) % 7 + 1, at)
+
+
+def span(text: str, between: str = ":") -> timedelta:
+    """`02:30`, `2:0:0`: hours, minutes and seconds."""
+    parts = (int(part) for part in text.split(between))
+    return timedelta(**dict(zip(("hours", "minutes", "seconds"), parts, strict=False)))
+
+
 @dataclass(frozen=True)
 class Clock:
     """What a phone was told; without edges its clock never changes."""

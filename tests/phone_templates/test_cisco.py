@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.phone_templates.clocks import Clock, Edge, disagreements
+from tests.phone_templates.clocks import Clock, Edge, disagreements, span
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
@@ -33,6 +33,9 @@ MAC = "00562B043615"
 SPA, MPP, PHONEOS, ATA, OLD_ATA = "cisco-spa504g", "cisco-8851", "cisco-9861", "cisco-ata192", "cisco-spa2102"
 FLAT = [key for key in models("Cisco") if "DIALECT" in model(key).sets]
 PHONES = [key for key in FLAT if model(key).sets["DIALECT"] != "ata"]
+USUAL = [
+    "cisco-spa508g", "cisco-spa962", MPP, PHONEOS, ATA, "cisco-spa112", OLD_ATA, "cisco-ata190", "cisco-rtp300",
+]  # fmt: skip
 
 
 def told(device: DeviceData) -> dict[str, str]:
@@ -60,9 +63,13 @@ def with_variables(key: str, **values: str) -> dict[str, str]:
     return told(replace(golden_device(key, MAC), variables=variables))
 
 
-@pytest.mark.parametrize("key", [SPA, MPP, PHONEOS, ATA, OLD_ATA])
+@pytest.mark.parametrize("key", USUAL)
 def test_files_of_a_usual_device_are_as_expected(key):
     assert_expected(golden_device(key, MAC), key)
+
+
+def test_every_family_has_a_usual_device():
+    assert {model(key).family for key in USUAL} == {model(key).family for key in FLAT}
 
 
 def test_every_model_with_all_lines_and_keys_gets_a_sound_file():
@@ -91,14 +98,15 @@ def test_every_key_of_a_phone_and_its_modules_is_written():
 
 
 def test_first_file_leads_to_the_device_own_one():
-    for key in [SPA, MPP, ATA, OLD_ATA]:
+    for key in [SPA, MPP, PHONEOS, ATA, OLD_ATA]:
         phone = model(key)
-        (start,) = render_shared_files(key).values()
+        starts = render_shared_files(key)
 
-        rule = read(start.text)["Profile_Rule"]
+        (rule,) = {read(start.text)["Profile_Rule"] for start in starts.values()}
 
-        assert [request.name for request in phone.boot] == ["${set_PSN}", "${mac}.xml"]
-        assert start.path == phone.sets["PSN"]
+        first = [f"${{set_{name}}}" for name in ("PSN", "PRODUCT") if name in phone.sets]
+        assert [request.name for request in phone.boot] == [*first, "${mac}.xml"]
+        assert {*starts} == {phone.sets[name] for name in ("PSN", "PRODUCT") if name in phone.sets}
         assert re.fullmatch(
             r"\[--uid phones --pwd prov-Pa55word\]http://pbx\.example\.com(:\d+)?/provisioning/\$MA\.xml", rule
         )
@@ -203,6 +211,41 @@ def test_unused_keys_of_lines_are_lines():
     assert [found[f"Extension_{number}_"] for number in (1, 2, 3)] == ["1", "2", "Disabled"]
 
 
+def test_modules_of_newer_phones_are_counted_and_their_keys_may_be_lines():
+    keys = (KeyData(36, "line", line=2, label="Sales", module=2), KeyData(1, "blf", value="103", module=2))
+
+    found = told(replace(golden_device(MPP, MAC), keys=keys))
+    alone = told(replace(golden_device(MPP, MAC), keys=()))
+
+    assert (found["Number_of_Units"], "Number_of_Units" in alone, "KEM_Type" in found) == ("2", False, False)
+    assert (found["Unit_2_Extension_36_"], found["Unit_2_Short_Name_36_"], found["Unit_2_Key_36_"]) == (
+        "2",
+        "Sales",
+        "",
+    )
+    assert (found["Unit_2_Extension_1_"], found["Unit_2_Key_1_"][:11]) == ("Disabled", "fnc=blf+sd+")
+    assert (found["Unit_1_Extension_1_"], found["Unit_1_Key_1_"]) == ("Disabled", "")
+    assert with_variables(PHONEOS, KEM_TYPE="x").get("KEM_Type") is None
+
+
+def test_kind_of_module_is_told_where_it_was_set():
+    device = replace(golden_device(MPP, MAC), keys=(KeyData(1, "blf", value="103", module=1),))
+
+    assert told(replace(device, variables={"KEM_TYPE": CustomValue("BEKEM")}))["KEM_Type"] == "BEKEM"
+
+
+def test_phone_without_an_xml_directory_or_a_picture_is_told_of_neither():
+    found = with_variables(PHONEOS, LOGO_URL="http://x/logo.png")
+
+    assert not {name for name in found if "Directory" in name or "Picture" in name or "Background" in name}
+    assert with_variables(MPP, LOGO_URL="http://x/logo.png")["Phone_Background"] == "Download Picture"
+
+
+def test_every_phone_is_told_how_the_server_tells_of_other_peoples_calls():
+    assert {told(golden_device(key, MAC))["Server_Type"] for key in (SPA, MPP, PHONEOS)} == {"Asterisk"}
+    assert with_variables(MPP, SERVER_TYPE="Broadsoft")["Server_Type"] == "Broadsoft"
+
+
 def test_modules_of_spa_phones_are_switched_on_and_their_keys_have_no_last_underscore():
     found = told(replace(golden_device(SPA, MAC), keys=(KeyData(32, "blf", value="103", module=2),)))
 
@@ -230,8 +273,7 @@ def clock(found: dict[str, str]) -> Clock:
     match = re.fullmatch(r"GMT(?:([+-])(\d\d):(\d\d))?", found["Time_Zone"])
     assert match
     offset = timedelta(hours=int(match[2] or 0), minutes=int(match[3] or 0)) * (-1 if match[1] == "-" else 1)
-    hours, _, minutes = (found["Time_Offset__HH_mm_"] or "0/0").partition("/")
-    offset += timedelta(hours=int(hours), minutes=int(minutes))
+    offset += span(found["Time_Offset__HH_mm_"] or "0/0", "/")
     return with_rule(
         offset, found["Daylight_Saving_Time_Rule"] if found["Daylight_Saving_Time_Enable"] == "Yes" else ""
     )
@@ -252,12 +294,6 @@ def edge(text: str) -> Edge:
     return Edge(int(month), 5 if day == "-1" else (int(day) + 6) // 7, int(weekday), span(at))
 
 
-def span(text: str) -> timedelta:
-    """Hours, minutes and seconds."""
-    parts = [int(part) for part in text.split(":")]
-    return timedelta(**dict(zip(("hours", "minutes", "seconds"), parts, strict=False)))
-
-
 def test_time_zones_beside_the_menu_are_the_hour_below_and_minutes():
     found = told(replace(golden_device(MPP), timezone="Pacific/Marquesas"))
 
@@ -265,6 +301,7 @@ def test_time_zones_beside_the_menu_are_the_hour_below_and_minutes():
 
 
 def test_languages_have_the_names_of_the_phone():
+    assert told(replace(golden_device(PHONEOS), language="el"))["Phone_Language"] == "Greek_Greece"
     assert told(replace(golden_device(PHONEOS), language="pt-BR"))["Phone_Language"] == "Portuguese_Brazil"
     assert told(replace(golden_device(MPP), language="de-AT"))["Language_Selection"] == "German"
     assert told(replace(golden_device(MPP), language="sw"))["Language_Selection"] == "English-US"

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.phone_templates.clocks import Clock, Edge, disagreements
+from tests.phone_templates.clocks import Clock, Edge, counted_edge, disagreements, span
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
@@ -32,6 +32,7 @@ from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "00562B043615"
 NEW, OLD, P0S3 = "cisco-8851-enterprise", "cisco-7965g", "cisco-7960"
+USUAL = [NEW, OLD, P0S3]
 ENTERPRISE = [key for key in models("Cisco") if "MOST_CALLS" in model(key).sets]
 
 
@@ -53,9 +54,14 @@ def lines_of(told: DeviceData) -> dict[str, str]:
     return dict(re.findall(r'^(\w+): "([^"\n]*)"$', file.text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("key", [NEW, OLD, P0S3])
+@pytest.mark.parametrize("key", USUAL)
 def test_files_of_a_usual_phone_are_as_expected(key):
     assert_expected(golden_device(key, MAC), key)
+
+
+def test_every_family_has_a_usual_phone():
+    by_tftp = {model(key).family for key in models("Cisco") if "DIALECT" not in model(key).sets}
+    assert {model(key).family for key in USUAL} == by_tftp
 
 
 def test_every_model_with_all_lines_and_keys_gets_sound_files():
@@ -105,6 +111,30 @@ def test_buttons_are_lines_and_features():
     assert (buttons["3"].get("lineIndex"), buttons["3"].findtext("name")) == ("2", "102")
     assert buttons["4"].findtext("serviceURI") == "http://intranet/door?a=1&b=2"
     assert buttons["5"].findtext("speedDialNumber") == "*8104"
+
+
+def test_modules_are_named_with_their_buttons():
+    keys = (KeyData(1, "speeddial", module=2, value="200"),)
+
+    new, old = (device_of(replace(golden_device(key, MAC), keys=keys)) for key in (NEW, OLD))
+    alone = device_of(replace(golden_device(NEW, MAC), keys=()))
+
+    def modules(root):
+        return [
+            (module.get("idx"), *(leaf.text for leaf in module)) for module in root.findall("addOnModules/addOnModule")
+        ]
+
+    assert modules(new) == [("1", "CP-8800-Audio", "28"), ("2", "CP-8800-Audio", "28")]
+    assert modules(old) == [("1", "7916", "24"), ("2", "7916", "24")]
+    assert alone.find("addOnModules") is None
+
+
+def test_firmware_of_a_module_is_told_where_it_was_set():
+    device = replace(golden_device(OLD, MAC), keys=(KeyData(1, "speeddial", module=1, value="200"),))
+
+    root = device_of(replace(device, variables={"MODULE_FIRMWARE": CustomValue("B016-1-0-4")}))
+
+    assert root.findtext("addOnModules/addOnModule/loadInformation") == "B016-1-0-4"
 
 
 def test_backup_registrar_is_a_second_member():
@@ -255,7 +285,7 @@ def test_p0s3_clock_follows_every_zone_whose_offset_it_knows():
         offset = timedelta(hours=offsets[found["time_zone"]])
         if found["dst_auto_adjust"] == "0":
             return Clock(offset)
-        return Clock(offset, span(found["dst_offset"]), p0s3_edge(found, "start"), p0s3_edge(found, "stop"))
+        return Clock(offset, span(found["dst_offset"], "/"), p0s3_edge(found, "start"), p0s3_edge(found, "stop"))
 
     assert disagreements(told, but=noted(P0S3)) == {}
     assert not {"Europe/Berlin", "America/Phoenix", "Europe/Athens"} & noted(P0S3)
@@ -268,13 +298,7 @@ def p0s3_edge(found: dict[str, str], which: str) -> Edge:
     """Weekdays count from Sunday = 1, week 8 is the last."""
     week, day = (int(found[f"dst_{which}_{part}"]) for part in ("week_of_month", "day_of_week"))
     month = _MONTHS.index(found[f"dst_{which}_month"]) + 1
-    return Edge(month, 5 if week == 8 else week, (day + 5) % 7 + 1, span(found[f"dst_{which}_time"]))
-
-
-def span(text: str) -> timedelta:
-    """`02/00`: hours and minutes."""
-    hours, minutes = text.split("/")
-    return timedelta(hours=int(hours), minutes=int(minutes))
+    return counted_edge(month, week, day, span(found[f"dst_{which}_time"], "/"), sunday=1, last=8)
 
 
 def test_p0s3_override_takes_the_place_of_a_line():

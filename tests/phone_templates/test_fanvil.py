@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.phone_templates.clocks import Clock, Edge, disagreements
+from tests.phone_templates.clocks import Clock, Edge, counted_edge, disagreements
 from tests.phone_templates.fleet import (
     TENANT,
     assert_expected,
@@ -27,6 +27,9 @@ from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "0C383E112233"
 NEW, OLD = "fanvil-x4u", "fanvil-x4"
+USUAL = [
+    NEW, OLD, "fanvil-x5s", "fanvil-v62", "fanvil-h2u-v2", "fanvil-i10sd", "fanvil-i63", "fanvil-w611w", "fanvil-c62",
+]  # fmt: skip
 
 
 def read(device: DeviceData) -> dict[str, str]:
@@ -60,9 +63,13 @@ def titles(told: dict[str, str]) -> list[str]:
     return [value for path, value in told.items() if path.endswith("/Title")]
 
 
-@pytest.mark.parametrize("key", [NEW, OLD, "fanvil-v62", "fanvil-i10sd"])
+@pytest.mark.parametrize("key", USUAL)
 def test_file_of_a_usual_phone_is_as_expected(key: str) -> None:
     assert_expected(golden_device(key, MAC), key)
+
+
+def test_every_family_has_a_usual_phone() -> None:
+    assert {model(key).family for key in USUAL} == {model(key).family for key in models("Fanvil")}
 
 
 def test_models_of_all_series_are_there() -> None:
@@ -121,6 +128,7 @@ def test_number_of_pages_is_told() -> None:
     assert told["fanvil-x6u"]["dsskey/FuncKeyPageNum"] == "5"
     assert told["fanvil-v62"]["dsskey/SideKeyPageNum"] == "3"
     assert told["fanvil-v67"]["dsskey/FuncKeyPageNum"] == "4"
+    assert "dsskey/SideKeyPageNum" not in told["fanvil-v67"]  # it has no keys beside its display
 
 
 @pytest.mark.parametrize("name", ["fanvil-x4u", "fanvil-x5s", "fanvil-v62", "fanvil-c58"])
@@ -246,7 +254,7 @@ def test_clock_follows_every_zone(key: str) -> None:
 def edge(date: dict[str, str], which: str) -> Edge:
     """When summer time starts or ends: Sunday is 0, the fifth week the last."""
     month, week, day, hour = (int(date[f"DST{which}{part}"]) for part in ("Mon", "Week", "Wday", "Hour"))
-    return Edge(month, week, day or 7, timedelta(hours=hour))
+    return counted_edge(month, week, day, timedelta(hours=hour), sunday=0, last=5)
 
 
 def test_phones_with_a_list_of_zones_get_its_number() -> None:

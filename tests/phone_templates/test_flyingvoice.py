@@ -25,6 +25,10 @@ def test_usual_phone_gets_this_file() -> None:
     assert_expected(golden_device(USUAL, "0021F2112233"), USUAL)
 
 
+def test_there_is_one_family() -> None:
+    assert {model(key).family for key in MODELS} == {model(USUAL).family}
+
+
 def test_all_models_are_there() -> None:
     assert len(MODELS) == 42
     assert {"flyingvoice-p21p", "flyingvoice-p24gw", "flyingvoice-p510", "flyingvoice-i86box"} <= {*MODELS}

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.phone_templates.clocks import Clock, Edge, disagreements
+from tests.phone_templates.clocks import Clock, Edge, counted_edge, disagreements
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
@@ -31,6 +31,7 @@ from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "00085D112233"
 OLD, DESK, NEW = "mitel-6755i", "mitel-6867i", "mitel-6920"
+USUAL = [OLD, DESK, NEW, "mitel-5330"]
 PHONES = [key for key in models("Mitel") if model(key).sets.get("LINE_NAMES")]
 MINET = [key for key in models("Mitel") if key not in PHONES]
 
@@ -63,9 +64,13 @@ def test_every_model_in_use_is_there():
     assert {"mitel-480i", "mitel-6731i", "mitel-6757ict", "mitel-6873i", "mitel-6940w", "mitel-6970"} <= {*PHONES}
 
 
-@pytest.mark.parametrize("key", [OLD, DESK, NEW])
+@pytest.mark.parametrize("key", USUAL)
 def test_file_of_a_usual_phone_is_as_expected(key):
     assert_expected(golden_device(key, MAC), key)
+
+
+def test_every_family_has_a_usual_phone():
+    assert {model(key).family for key in USUAL} == {model(key).family for key in models("Mitel")}
 
 
 def test_every_phone_with_all_lines_and_keys_keeps_names_but_for_quotation_marks():
@@ -248,7 +253,7 @@ def test_clock_follows_every_zone():
 
 def edge(found: dict[str, str], name: str) -> Edge:
     month, week, day, hour = (int(found[f"dst {name} {part}"]) for part in ("month", "week", "day", "hour"))
-    return Edge(month, 5 if week == -1 else week, (day - 2) % 7 + 1, timedelta(hours=hour))
+    return counted_edge(month, week, day, timedelta(hours=hour), sunday=1, last=-1)
 
 
 def test_contacts_come_as_pages_for_new_phones_and_as_a_list_for_old_ones():
@@ -275,10 +280,6 @@ def parameter(device: DeviceData) -> ElementTree.Element:
     return ElementTree.fromstring(render(device)[f"MN_{device.mac}.cfg"].text)
 
 
-def test_file_of_a_usual_53xx_is_as_expected():
-    assert_expected(golden_device("mitel-5330", MAC), "mitel-5330")
-
-
 def test_every_53xx_has_its_users_and_keys():
     assert len(MINET) == 9
     for key in MINET:
@@ -290,6 +291,14 @@ def test_every_53xx_has_its_users_and_keys():
         assert [user.get("DispName") for user in root.iter("User")] == [line.display_name for line in device.lines]
         assert [key.get("Des") for key in root.iter("Key")] == [key.label for key in device.keys]
         assert root.get("Model") == key.removeprefix("mitel-").rstrip("e")
+
+
+def test_53xx_is_told_of_a_vlan_only_where_there_is_one():
+    device = golden_device("mitel-5330", MAC)
+
+    tagged = parameter(replace(device, variables={"VLAN_ID": CustomValue("20")}))
+
+    assert (parameter(device).findtext("vlan_id"), tagged.findtext("vlan_id")) == ("0", "20")
 
 
 def test_lines_of_a_53xx_are_kinds_of_keys():
