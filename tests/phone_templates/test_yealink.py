@@ -159,6 +159,13 @@ def test_module_is_cleared_as_far_as_it_is_used() -> None:
     assert "expansion_module.3.key.1.type" not in found
 
 
+@pytest.mark.parametrize("key", [key for key in MODELS if re.match("yealink-t[78]", key)])
+def test_phones_of_the_newest_series_take_modules(key: str) -> None:
+    found = settings_of(replace(golden_device(key), keys=(KeyData(60, "blf", module=3, value="103"),)))
+
+    assert found["expansion_module.3.key.60.value"] == "103"
+
+
 def test_every_type_of_key_has_a_code() -> None:
     assert {*model("yealink-t54w").translation.keys} == {*KeyType}
 
