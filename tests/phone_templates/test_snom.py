@@ -340,6 +340,21 @@ def test_every_base_takes_all_its_extensions(key):
     ]
 
 
+@pytest.mark.parametrize(
+    ("key", "srtp", "word"),
+    [
+        ("snom-m700", "off", "off"),
+        ("snom-m400", "off", "disabled"),
+        ("snom-m900", "optional", "optional"),
+        ("snom-m900", "required", "mandatory"),
+    ],
+)
+def test_base_has_words_of_its_own_for_media_encryption(key, srtp, word):
+    told = base_settings(replace(golden_device(key), variables={"SRTP": CustomValue(srtp)}))
+
+    assert told["user_srtp 1"] == word
+
+
 def test_handsets_sign_on_with_the_number_of_their_line_and_unused_extensions_are_off():
     told = base_settings(golden_device(BASE))
 
