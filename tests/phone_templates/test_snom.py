@@ -462,3 +462,11 @@ def test_file_of_an_m3_ends_as_it_has_to_and_keeps_names_but_for_quotation_marks
     assert len(told) == len(lines) - 1
     assert told["SUBSCR_7_UA_DATA_AUTH_PASS"] == device.lines[7].password.replace('"', "")
     assert told["SUBSCR_1_UA_DATA_DISP_NAME"] == device.lines[1].display_name.replace('"', "")
+
+
+def test_m3_is_told_its_vlan_and_a_time_between_clock_checks_that_fits_a_byte():
+    device = replace(golden_device("snom-m3"), variables={"VLAN_ID": CustomValue("20")})
+
+    text = render(device)[f"{device.mac.lower()}.cfg"].text
+
+    assert {"%NETWORK_VLAN_ID%:20", "%NETWORK_SNTP_SERVER_UPDATE_TIME%:255"} <= {*text.splitlines()}
