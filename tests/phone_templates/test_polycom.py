@@ -172,6 +172,17 @@ def test_srtp_is_offered_and_required_as_set(mode, switches):
     assert tuple(told[f"sec.srtp.{name}"] for name in ("enable", "offer", "require")) == switches
 
 
+@pytest.mark.parametrize(("seconds", "told"), [("30", "30"), ("1", "5"), ("600", "60")])
+def test_light_goes_out_within_a_minute(seconds, told):
+    assert with_variables(BACKLIGHT_SECONDS=seconds)["up.backlight.timeout"] == told
+
+
+def test_light_that_is_to_stay_on_stays_bright_when_idle():
+    told = with_variables(BACKLIGHT_SECONDS="0")
+
+    assert (told["up.backlight.idleIntensity"], told.get("up.backlight.timeout")) == ("3", None)
+
+
 @pytest.mark.parametrize(
     ("mode", "switches"), [("rfc2833", ("1", "1", "0")), ("inband", ("1", "0", "0")), ("info", ("0", "0", "1"))]
 )
