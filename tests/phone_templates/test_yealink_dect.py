@@ -4,13 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.phone_templates.fleet import assert_expected, golden_device, render
+from tests.phone_templates.fleet import golden_device, render
 from tests.phone_templates.yealinkform import settings_of
 from webprov.store.devicedata import CustomValue
-
-
-def test_usual_base_gets_these_files() -> None:
-    assert_expected(golden_device("yealink-w70b"), "yealink-w70b")
 
 
 def test_each_account_of_a_base_is_a_handset_of_its_own() -> None:
@@ -34,6 +30,8 @@ def test_base_with_old_firmware_gets_old_names_and_handsets() -> None:
 
     assert (found["account.2.sip_server_host"], found["handset.2.incoming_lines"]) == ("pbx.example.com", "2")
     assert not any(name.startswith("static.") for name in found)
+    assert (found["auto_provision.handset_configured.enable"], found["custom.handset.language"]) == ("1", "2")
+    assert found["handset.3.incoming_lines"] == "%NULL%"
 
 
 def test_bases_of_a_manager_get_files_that_lead_them_here() -> None:
