@@ -12,7 +12,6 @@ from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
-    assert_expected,
     golden_device,
     library,
     maximum_device,
@@ -49,11 +48,6 @@ def with_variables(**values: str) -> dict[str, str]:
     """The settings of a usual device with these custom variables."""
     variables = {name: CustomValue(value) for name, value in values.items()}
     return items(replace(golden_device(GRP), variables=variables))
-
-
-@pytest.mark.parametrize("key", [GRP, GXP, GXV])
-def test_file_of_a_usual_phone_is_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
 
 
 @pytest.mark.parametrize("key", ALIAS_MODELS)

@@ -12,7 +12,6 @@ from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     library,
@@ -51,11 +50,6 @@ def with_variables(**values: str) -> dict[str, str]:
     """The settings of a usual device with these custom variables."""
     given = {name: CustomValue(value) for name, value in values.items()}
     return settings(replace(golden_device(VVX), variables=given))
-
-
-@pytest.mark.parametrize("key", [VVX, "polycom-ip601", "polycom-trio-8800"])
-def test_files_of_a_usual_phone_are_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
 
 
 @pytest.mark.parametrize("key", UCS_MODELS)
