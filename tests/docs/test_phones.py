@@ -13,8 +13,9 @@ _INTRODUCTION = """\
 
 Every model that ships, by brand. *Files* are what a phone fetches, `…` stands for its MAC address; *keys* counts those
 of the phone, then of its expansion modules. A model without a protocol of its own takes the Default Protocol. *Facts*
-says where the file names, settings and keys were looked up: ✓ verified in a document of the maker, ◐ partly, ○ not yet
-(from templates in the field). This page is made from `models.d/` by the tests.
+says whether file names, settings and keys were found in a document of the maker or in public templates of others:
+✓ all, ◐ some, ○ hardly any. Below each table stands which, and what no documentation was found for. None of it was
+tried on the phones themselves. This page is made from `models.d/` by the tests.
 """
 _SIGNS = {"verified": "✓", "partly": "◐", "unverified": "○"}
 
@@ -24,9 +25,7 @@ def page() -> str:
     brands = [(brand, list(of)) for brand, of in groupby(models, key=lambda model: model.brand)]
     counts = [f"{len(of)} {brand}" for brand, of in brands]
     sure = sum(model.facts.startswith("verified") for model in models)
-    head = (
-        f"{len(models)} models of {len(brands)} brands: {', '.join(counts)}. Verified in makers' documents: {sure}.\n"
-    )
+    head = f"{len(models)} models of {len(brands)} brands: {', '.join(counts)}. Verified: {sure}.\n"
     return "\n".join([_INTRODUCTION, head, *(section(brand, of) for brand, of in brands)])
 
 
@@ -37,13 +36,22 @@ def section(brand: str, models: list[PhoneModel]) -> str:
         "| model | key | lines | keys | files | protocol | facts |",
         "|---|---|---|---|---|---|---|",
     ]
-    sources: dict[str, list[str]] = defaultdict(list)
+    alike: dict[str, list[str]] = defaultdict(list)
     for model in models:
-        known, _, source = model.facts.partition(":")
-        sources[source.strip()].append(model.label)
-        lines.append(f"| {' | '.join(row(model, _SIGNS.get(known, '○')))} |")
-    told = [source for source in sources if source]
-    return "\n".join([*lines, "", *(f"* {source}" for source in told), ""] if told else [*lines, ""])
+        alike[model.facts].append(model.label.removeprefix(f"{brand} "))
+        lines.append(f"| {' | '.join(row(model, sign(model.facts)))} |")
+    told = [f"* {sign(facts)} {', '.join(labels)}: {source(facts)}" for facts, labels in alike.items() if source(facts)]
+    return "\n".join([*lines, "", *told, ""] if told else [*lines, ""])
+
+
+def sign(facts: str) -> str:
+    """How sure a model's facts are."""
+    return _SIGNS.get(facts.partition(":")[0], "○")
+
+
+def source(facts: str) -> str:
+    """Where they come from."""
+    return facts.partition(":")[2].strip()
 
 
 def row(model: PhoneModel, sign: str) -> list[str]:

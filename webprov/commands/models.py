@@ -34,7 +34,7 @@ def list_(tenant: str, as_json: bool) -> None:
     if not as_json:
         brands = len({model.brand for model in models})
         sure = sum(model.facts.startswith("verified") for model in models)
-        remark(f"{counted(len(models), 'model')} of {counted(brands, 'brand')}, {sure} verified in makers' documents.")
+        remark(f"{counted(len(models), 'model')} of {counted(brands, 'brand')}, {sure} verified.")
 
 
 @models.command("check")
