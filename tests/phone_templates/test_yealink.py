@@ -9,7 +9,6 @@ import pytest
 from tests.phone_templates.clocks import Clock, disagreements
 from tests.phone_templates.fleet import (
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     maximum_device,
@@ -56,11 +55,6 @@ def test_phones_of_all_kinds_are_there() -> None:
     ]
     assert len(MODELS) == 89
     assert {f"yealink-{name}" for name in some} <= {*MODELS}
-
-
-@pytest.mark.parametrize("key", ["yealink-t54w", "yealink-t28p"])
-def test_usual_phone_gets_these_files(key: str) -> None:
-    assert_expected(golden_device(key), key)
 
 
 @pytest.mark.parametrize("key", MODELS)
@@ -157,6 +151,13 @@ def test_module_is_cleared_as_far_as_it_is_used() -> None:
     assert found["expansion_module.2.key.60.value"] == "103"
     assert found["expansion_module.1.key.1.type"] == "0"
     assert "expansion_module.3.key.1.type" not in found
+
+
+@pytest.mark.parametrize("key", [key for key in MODELS if re.match("yealink-t[78]", key)])
+def test_phones_of_the_newest_series_take_modules(key: str) -> None:
+    found = settings_of(replace(golden_device(key), keys=(KeyData(60, "blf", module=3, value="103"),)))
+
+    assert found["expansion_module.3.key.60.value"] == "103"
 
 
 def test_every_type_of_key_has_a_code() -> None:

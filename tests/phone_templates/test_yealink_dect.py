@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-from tests.phone_templates.fleet import assert_expected, golden_device, render
+import pytest
+
+from tests.phone_templates.fleet import golden_device, render
 from tests.phone_templates.yealinkform import settings_of
 from webprov.store.devicedata import CustomValue
-
-
-def test_usual_base_gets_these_files() -> None:
-    assert_expected(golden_device("yealink-w70b"), "yealink-w70b")
 
 
 def test_each_account_of_a_base_is_a_handset_of_its_own() -> None:
@@ -17,8 +15,14 @@ def test_each_account_of_a_base_is_a_handset_of_its_own() -> None:
     assert (found["handset.2.name"], found["handset.2.incoming_lines"]) == ("Sales", "2")
     assert (found["handset.2.dial_out_lines"], found["handset.2.dial_out_default_line"]) == ("2", "2")
     assert found["handset.3.incoming_lines"] == "%NULL%"
-    assert found["custom.handset.language"] == "German"
     assert not any(name.startswith(("linekey.", "lang.gui")) for name in found)
+
+
+@pytest.mark.parametrize(("language", "number"), [("de", "2"), ("fr-CA", "1"), ("en-GB", "0"), ("pl", None)])
+def test_handsets_count_their_languages_and_keep_the_one_that_has_no_known_number(language, number) -> None:
+    found = settings_of(replace(golden_device("yealink-w70b"), language=language))
+
+    assert found.get("custom.handset.language") == number
 
 
 def test_base_with_old_firmware_gets_old_names_and_handsets() -> None:
@@ -26,6 +30,8 @@ def test_base_with_old_firmware_gets_old_names_and_handsets() -> None:
 
     assert (found["account.2.sip_server_host"], found["handset.2.incoming_lines"]) == ("pbx.example.com", "2")
     assert not any(name.startswith("static.") for name in found)
+    assert (found["auto_provision.handset_configured.enable"], found["custom.handset.language"]) == ("1", "2")
+    assert found["handset.3.incoming_lines"] == "%NULL%"
 
 
 def test_bases_of_a_manager_get_files_that_lead_them_here() -> None:
