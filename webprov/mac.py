@@ -4,6 +4,7 @@ import re
 
 from webprov.errors import InvalidValue
 
+_WITHIN = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])", re.ASCII)
 _HEX = re.compile(r"[0-9A-F]{12}", re.ASCII)
 _SEPARATORS = str.maketrans("", "", ":-. ")
 
@@ -33,7 +34,7 @@ def find_mac(text: str) -> str | None:
 
     Names like `y000000000096.cfg` carry a number, not an address: nothing with six leading zeros counts.
     """
-    match = re.search(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])", text, re.ASCII)
+    match = _WITHIN.search(text)
     if match is None or match[0].startswith("000000"):
         return None
     try:

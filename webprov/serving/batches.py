@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -75,7 +76,7 @@ class Batches(Generic[Item]):
     def _turn(self) -> None:
         """Write everything that waits; what cannot be written waits for the next turn."""
         while self._waiting:
-            batch = [self._waiting[i] for i in range(min(len(self._waiting), self._size))]
+            batch = list(islice(self._waiting.copy(), self._size))
             if not self._try(batch):
                 break
             for _ in batch:
