@@ -19,9 +19,21 @@ def test_each_account_of_a_base_is_a_handset_of_its_own() -> None:
     assert not any(name.startswith(("linekey.", "lang.gui")) for name in found)
 
 
-@pytest.mark.parametrize(("language", "number"), [("de", "2"), ("fr-CA", "1"), ("en-GB", "0"), ("pl", None)])
-def test_handsets_count_their_languages_and_keep_the_one_that_has_no_known_number(language, number) -> None:
-    found = settings_of(replace(golden_device("yealink-w70b"), language=language))
+@pytest.mark.parametrize(
+    ("key", "language", "number"),
+    [
+        ("yealink-w70b", "de", "2"),
+        ("yealink-w70b", "fr-CA", "1"),
+        ("yealink-w70b", "en-GB", "0"),
+        ("yealink-w70b", "pt-BR", "5"),
+        ("yealink-w70b", "ru", None),
+        ("yealink-w80dm", "pl", "4"),
+        ("yealink-w80dm", "ru", "8"),
+        ("yealink-w80dm", "nl", None),
+    ],
+)
+def test_handsets_count_their_languages_and_keep_the_one_that_has_no_known_number(key, language, number) -> None:
+    found = settings_of(replace(golden_device(key), language=language))
 
     assert found.get("custom.handset.language") == number
 
