@@ -259,6 +259,7 @@ def test_settings_of_the_vocabulary_reach_the_phone() -> None:
         ("Yealink SIP-T21P_E2 52.80.0.3 00:15:65:4c:4c:26", "yealink-t21p-e2"),
         ("Yealink SIP VP-T49G 51.80.0.10 00:15:65:9b:5a:44", "yealink-t49g"),
         ("VP530P 23.70.0.40 00:15:65:31:4b:c0", "yealink-vp530"),
+        ("Yealink VP59 91.283.0.30", "yealink-vp59"),
         ("Yealink CP860 37.72.0.5 00:15:65:8a:37:86", "yealink-cp860"),
         ("Yealink W80DM 103.83.0.122 24:9a:d8:d1:a6:31", "yealink-w80dm"),
     ],
