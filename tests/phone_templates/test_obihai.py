@@ -103,7 +103,12 @@ def test_user_is_told_beside_another_name_for_authentication():
 
 @pytest.mark.parametrize(
     ("key", "routes"),
-    [(ATA, ["ph1", "ph2", "ph2"]), ("polycom-obi300", ["ph", "ph", "ph"]), (DECT, ["dt1", "dt2", "dt3"])],
+    [
+        (ATA, ["ph1", "ph2", "ph2"]),
+        ("polycom-obi300", ["ph", "ph", "ph"]),
+        ("polycom-ata402", ["ph1", "ph2", "ph2"]),
+        (DECT, ["dt1", "dt2", "dt3"]),
+    ],
 )
 def test_line_rings_the_port_or_handset_of_its_number(key, routes):
     lines = tuple(LineData(number, f"10{number}") for number in (1, 2, 3))
@@ -174,8 +179,17 @@ def edge(text: str) -> Edge:
     return Edge(month, 5 if day == -1 else (day + 6) // 7, weekday, timedelta(hours=hour))
 
 
-def test_user_agent_tells_the_model():
-    assert Discovery(catalog().models()).guess("", "OBi302").model == ATA
+@pytest.mark.parametrize(
+    ("agent", "key"),
+    [
+        ("OBi302", ATA),
+        ("OBIHAI/OBi202-3.2.2.5921", "polycom-obi202"),
+        ("OBIHAI/OBi1032-5.1.11", "polycom-obi1032"),
+        ("OBIHAI/OBi110-1.3.0.2824", "polycom-obi110"),
+    ],
+)
+def test_user_agent_tells_the_model(agent, key):
+    assert Discovery(catalog().models()).guess("", agent).model == key
 
 
 def test_override_stands_within_the_settings():

@@ -75,7 +75,12 @@ def test_every_model_with_all_lines_and_keys_gives_sound_files(key):
         ("FileTransport PolyCCX-CCX_500-UA/9.4.1.0508 (SN:64167f9f4c90) Type/Application", "polycom-ccx500"),
         ("FileTransport PolycomSoundPointIP-SPIP_601-UA/3.1.8.0070", "polycom-ip601"),
         ("FileTransport PolycomRealPresenceTrio-Trio_8800-UA/5.9.0.11421 Type/Application", "polycom-trio-8800"),
+        (
+            "FileTransport PolycomRealPresenceTrio-Trio_C60-UA/7.2.2.1094 (SN:12345) Type/Application",
+            "polycom-trio-c60",
+        ),
         ("FileTransport PolyEdge-Edge_E350-UA/8.2.1.0001 Type/Application", "polycom-edge-e350"),
+        ("FileTransport PolyEdge-Edge_E220-UA/8.0.0.13670 Type/Application", "polycom-edge-e220"),
     ],
 )
 def test_user_agent_tells_the_model(agent, key):

@@ -108,7 +108,25 @@ def test_old_firmware_gets_no_static_names_and_numbered_codecs() -> None:
     assert old["auto_provision.server.url"] == new["static.auto_provision.server.url"]
     assert [old[f"account.1.codec.{n}.payload_type"] for n in (1, 2, 5, 6)] == ["PCMU", "PCMA", "G729", "G722"]
     assert [old[f"account.1.codec.{n}.priority"] for n in (1, 2, 5, 6)] == ["3", "2", "4", "1"]
+    assert [old[f"account.1.codec.{n}.enable"] for n in (3, 4)] == ["0", "0"]
     assert old["account.1.sip_server_host"] == old["account.1.sip_server.1.address"] == "pbx.example.com"
+
+
+@pytest.mark.parametrize("key", ["yealink-w52p", "yealink-w56p", "yealink-cp860"])
+def test_device_whose_firmware_ends_with_81_gets_codecs_by_name_and_number(key) -> None:
+    found = settings_of(with_variables(golden_device(key), CODECS="pcma g722"))
+
+    assert [found[f"account.1.codec.{name}.priority"] for name in ("pcma", "g722")] == ["1", "2"]
+    assert [found[f"account.1.codec.{number}.priority"] for number in (2, 6)] == ["1", "2"]
+    assert [found[f"account.1.codec.{number}.enable"] for number in range(1, 7)] == ["0", "1", "0", "0", "0", "1"]
+
+
+def test_language_has_its_name_of_every_firmware() -> None:
+    phone, base = settings_of(golden_device("yealink-t46s")), settings_of(golden_device("yealink-w52p"))
+
+    assert {phone[name] for name in ("lang.gui", "static.lang.gui", "static.lang.wui")} == {"German"}
+    assert base["static.lang.wui"] == base["lang.wui"] == "German"
+    assert base["auto_provision.handset_configured.enable"] == "1"
 
 
 def test_keys_after_the_line_keys_are_memory_keys_where_a_phone_has_them() -> None:
@@ -259,6 +277,7 @@ def test_settings_of_the_vocabulary_reach_the_phone() -> None:
         ("Yealink SIP-T21P_E2 52.80.0.3 00:15:65:4c:4c:26", "yealink-t21p-e2"),
         ("Yealink SIP VP-T49G 51.80.0.10 00:15:65:9b:5a:44", "yealink-t49g"),
         ("VP530P 23.70.0.40 00:15:65:31:4b:c0", "yealink-vp530"),
+        ("Yealink VP59 91.283.0.30", "yealink-vp59"),
         ("Yealink CP860 37.72.0.5 00:15:65:8a:37:86", "yealink-cp860"),
         ("Yealink W80DM 103.83.0.122 24:9a:d8:d1:a6:31", "yealink-w80dm"),
     ],

@@ -88,7 +88,7 @@ def test_tabs_tell_files_boot_sequence_address_and_commands(admin):
 
     for text in ("models.d/yealink.ini:", "Copy", "Yealink SIP-"):
         assert text in general, text
-    for text in ("yealink/phone.cfg", "${mac}.cfg", "y000000000096.cfg", "Boot sequence", "can do without"):
+    for text in ("yealink/desk-phone.cfg", "${mac}.cfg", "y000000000096.cfg", "Boot sequence", "can do without"):
         assert text in files, text
     assert "This model runs no commands." in admin.get("/models/yealink-t54w/?tab=commands").text
 
