@@ -19,6 +19,7 @@ from tests.phone_templates.fleet import (
     models,
     render,
     render_contacts,
+    variables,
 )
 from webprov.rendering.render import render_device
 from webprov.rendering.systemdata import SystemData
@@ -166,6 +167,16 @@ def test_keys_beyond_the_virtual_ones_name_their_account():
     assert (told["pks.vpk.1.keyMode"], told["pks.vpk.1.account"], told["pks.vpk.1.value"]) == ("VoiceMail", "0", "*97")
     assert (told["pks.vpk.2.keyMode"], told["pks.vpk.2.account"]) == ("Line", "1")
     assert told["pks.vpk.3.keyMode"] == "None"
+
+
+@pytest.mark.parametrize(
+    ("key", "number", "module", "place"), [(GRP, 17, 0, "mpk.1"), (GXP, 13, 0, "vpk.13"), (GXP, 1, 1, "ext.1")]
+)
+def test_key_that_cannot_stand_for_a_line_is_left_out_with_a_warning(key, number, module, place):
+    device = replace(golden_device(key), keys=(KeyData(number, "line", module, line=2),))
+
+    assert items(device).get(f"pks.{place}.keyMode", "None") == "None"
+    assert any(warning.startswith(f"Key {number} ") for warning in variables(device).context.warnings)
 
 
 def test_keys_of_the_second_module_count_on():
