@@ -346,6 +346,7 @@ def test_phonebook_lists_every_number_with_its_kind():
         ("Cell", "0170"),
     ]
     assert (company.findtext("id"), company.findtext("FirstName")) == ("2", "R&D Ltd")
+    assert {phone.findtext("accountindex") for phone in ann.findall("Phone")} == {"0"}  # account 1
 
 
 def test_override_stands_within_the_settings():
