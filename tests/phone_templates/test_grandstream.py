@@ -196,6 +196,7 @@ def test_android_phones_word_some_settings_otherwise():
     assert (told["pks.mpk.1.mode"], told["pks.mpk.1.account"], told["pks.mpk.2.mode"]) == ("BLF", "1", "")
     assert told["account.1.sip.subscriber.userId"] == "101"
     assert told["security.webAccessMode"] == "HTTPS"
+    assert told["account.1.call.autoAnswer"] == "EnableIntercom/Paging"
     assert [told[f"account.1.codec.choice.{place}"] for place in (1, 2)] == ["G_722", "G_729AOrB"]
 
 
