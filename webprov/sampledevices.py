@@ -7,6 +7,7 @@ from itertools import cycle
 
 from webprov.enums import KeyType
 from webprov.phones.phonemodel import PhoneModel
+from webprov.rendering.slots import may_be_line_key, places
 from webprov.store.devicedata import DeviceData, KeyData, LineData, TenantData
 
 HOSTILE = (
@@ -62,12 +63,17 @@ def maximum_device(model: PhoneModel, tenant: TenantData) -> DeviceData:
     names = cycle(HOSTILE)
     known = model.translation.keys
     types = cycle([kind for kind in KeyType if not known or kind in known])
-    places = [(0, number) for number in range(1, model.keys + 1)]
-    places += [(m, n) for m in range(1, model.modules[0] + 1) for n in range(1, model.modules[1] + 1)]
     lines = tuple(_line(number, next(names)) for number in range(1, model.lines + 1))
     keys = tuple(
-        KeyData(number, next(types), module, f"2{module}{number:03}", next(names), 1 + index % max(1, model.lines))
-        for index, (module, number) in enumerate(places)
+        KeyData(
+            place.number,
+            next(kind for kind in types if kind != KeyType.LINE or may_be_line_key(model, place)),
+            place.module,
+            f"2{place.module}{place.number:03}",
+            next(names),
+            1 + index % max(1, model.lines),
+        )
+        for index, place in enumerate(places(model, model.modules[0]))
     )
     return DeviceData(
         2,

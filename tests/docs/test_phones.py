@@ -4,6 +4,7 @@ import os
 from itertools import groupby
 
 from tests.phone_templates.fleet import ROOT, catalog
+from webprov.phones.modelkeys import fill_sets
 from webprov.phones.phonemodel import PhoneModel
 
 PAGE = ROOT / "docs" / "phones.md"
@@ -46,7 +47,7 @@ def section(brand: str, models: list[PhoneModel]) -> str:
 
 def row(model: PhoneModel, sign: str) -> list[str]:
     keys = str(model.keys) + (f" + {model.modules[0]}×{model.modules[1]}" if model.modules[0] else "")
-    outputs = [rule.output for rule in (*model.shared, *model.files, *model.members)]
+    outputs = [fill_sets(rule.output, model.sets) for rule in (*model.shared, *model.files, *model.members)]
     files = ", ".join(f"`{name.replace('${mac}', '…').replace('${MAC}', '…')}`" for name in dict.fromkeys(outputs))
     return [model.label, f"`{model.key}`", str(model.lines), keys, files, (model.protocol or "").upper(), sign]
 

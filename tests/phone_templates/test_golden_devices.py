@@ -49,7 +49,7 @@ def test_every_family_has_a_golden_device_with_as_much_as_it_can_show(keys):
     devices = [golden_device(key) for key in golden(keys)]
 
     assert any(len(device.lines) == min(2, lines) for device in devices), keys
-    assert any(len(device.keys) >= min(7, places) for device in devices), "a brand may lack one of the eight kinds"
+    assert any(len(device.keys) >= min(6, places) for device in devices), "some phones lack lines, two of the eight"
 
 
 @pytest.mark.parametrize("key", [key for keys in families().values() for key in golden(keys)])

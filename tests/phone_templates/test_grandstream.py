@@ -19,6 +19,7 @@ from tests.phone_templates.fleet import (
     models,
     render,
     render_contacts,
+    variables,
 )
 from webprov.rendering.render import render_device
 from webprov.rendering.systemdata import SystemData
@@ -140,6 +141,7 @@ def test_phones_of_other_firmware_have_another_word_for_tls(key):
 
 def test_check_sync_is_not_challenged():
     assert {items(golden_device(key))["sip.notify.challenge"] for key in (GRP, GXP, GXV)} == {"Yes"}
+    assert items(golden_device("grandstream-ghp621"))["sip.notify.challenge"] == "No"
 
 
 def test_port_is_added_to_servers_that_name_none():
@@ -168,6 +170,16 @@ def test_keys_beyond_the_virtual_ones_name_their_account():
     assert told["pks.vpk.3.keyMode"] == "None"
 
 
+@pytest.mark.parametrize(
+    ("key", "number", "module", "place"), [(GRP, 17, 0, "mpk.1"), (GXP, 13, 0, "vpk.13"), (GXP, 1, 1, "ext.1")]
+)
+def test_key_that_cannot_stand_for_a_line_is_left_out_with_a_warning(key, number, module, place):
+    device = replace(golden_device(key), keys=(KeyData(number, "line", module, line=2),))
+
+    assert items(device).get(f"pks.{place}.keyMode", "None") == "None"
+    assert any(warning.startswith(f"Key {number} ") for warning in variables(device).context.warnings)
+
+
 def test_keys_of_the_second_module_count_on():
     told = items(replace(golden_device(GXP), keys=(KeyData(3, "pickup", module=2, value="104", line=2),)))
 
@@ -179,12 +191,55 @@ def test_keys_of_the_second_module_count_on():
 def test_android_phones_word_some_settings_otherwise():
     device = replace(golden_device(GXV), keys=(KeyData(1, "blf", value="103", line=2),))
 
-    told = items(replace(device, variables={"CODECS": CustomValue("g722 g729")}))
+    told = items(replace(device, variables={"CODECS": CustomValue("g722 g729"), "WEB_UI": CustomValue("0")}))
 
-    assert (told["pks.mpk.1.mode"], told["pks.mpk.1.account"], told["pks.mpk.2.mode"]) == ("BLF", "1", "None")
+    assert (told["pks.mpk.1.mode"], told["pks.mpk.1.account"], told["pks.mpk.2.mode"]) == ("BLF", "1", "")
     assert told["account.1.sip.subscriber.userId"] == "101"
-    assert "account.1.sip.subscriber.userId" in items(golden_device("grandstream-wp826"))
+    assert told["security.webAccessMode"] == "HTTPS"
+    assert told["account.1.call.autoAnswer"] == "EnableIntercom/Paging"
     assert [told[f"account.1.codec.choice.{place}"] for place in (1, 2)] == ["G_722", "G_729AOrB"]
+
+
+def test_android_phones_have_keys_of_fewer_kinds():
+    keys = (KeyData(1, "line"), KeyData(2, "directory"), KeyData(3, "voicemail", line=1), KeyData(4, "none"))
+    device = replace(golden_device(GXV), keys=keys)
+
+    told = items(device)
+
+    assert [told[f"pks.mpk.{place}.mode"] for place in (1, 2, 3, 4)] == ["", "", "SpeedDial", ""]
+    assert told["pks.mpk.3.value"] == "*97"
+    assert variables(device).context.warnings == (
+        "Key 1 is not written: a Grandstream GXV3480 knows no line keys.",
+        "Key 2 is not written: a Grandstream GXV3480 knows no directory keys.",
+    )
+
+
+def test_clock_of_android_phones_follows_every_zone_or_says_that_it_does_not():
+    def told(zone):
+        found = items(replace(golden_device(GXV), timezone=zone))
+        assert "dateTime.timezone.custom" not in found
+        return clock(found["dateTime.timezone"])
+
+    noted = {zone for zone, entry in model(GXV).translation.timezones.items() if entry.note}
+
+    assert set(disagreements(told)) <= noted
+    assert len(noted) < 50
+
+
+@pytest.mark.parametrize(
+    ("key", "item", "told"),
+    [
+        (GRP, "lcd.backlight.activeTimeout", {"45": "1", "600": "10", "0": None}),
+        (GXV, "lcd.blacklight.activeTimeout.sec", {"45": "2Mins", "600": "10Mins", "7200": "1Hour", "0": "Never"}),
+        ("grandstream-wp826", "lcd.backlight.timeout", {"45": "60", "7200": "1800", "0": "0"}),
+    ],
+)
+def test_display_stays_lit_for_about_the_time_that_was_asked_for(key, item, told):
+    device = golden_device(key)
+
+    lit = {text: items(replace(device, variables={"BACKLIGHT_SECONDS": CustomValue(text)})).get(item) for text in told}
+
+    assert lit == told
 
 
 def test_phone_that_knows_zones_by_name_is_told_the_name():
@@ -248,6 +303,19 @@ def test_without_a_directory_the_phonebook_is_off():
     assert "phonebook.download.server" not in told
 
 
+@pytest.mark.parametrize(
+    ("key", "item"),
+    [(GRP, ("provisioning.firmware.confirm.enable", "No")), (GXV, ("provisioning.prompt.enable", "Yes"))],
+)
+def test_firmware_is_loaded_without_asking(key, item):
+    phone, device = replace(model(key), firmware="fw.bin"), golden_device(key, MAC)
+
+    context = device_variables(device, phone, SystemData(SETTINGS)).context
+    (file,) = render_device(phone, context, library(), TENANT.name)
+
+    assert item in read(file.text).items()
+
+
 def test_firmware_is_looked_for_only_where_the_model_names_one():
     phone, device = replace(model(GRP), firmware="grp2614fw.bin"), golden_device(GRP, MAC)
 
@@ -279,6 +347,7 @@ def test_phonebook_lists_every_number_with_its_kind():
         ("Cell", "0170"),
     ]
     assert (company.findtext("id"), company.findtext("FirstName")) == ("2", "R&D Ltd")
+    assert {phone.findtext("accountindex") for phone in ann.findall("Phone")} == {"0"}  # account 1
 
 
 def test_override_stands_within_the_settings():

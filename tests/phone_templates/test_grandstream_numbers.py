@@ -17,6 +17,7 @@ from tests.phone_templates.fleet import (
     model,
     models,
     render,
+    variables,
 )
 from tests.phone_templates.test_grandstream import clock
 from webprov.phones.discovery import Discovery
@@ -98,6 +99,27 @@ def test_line_keys_and_multi_purpose_keys_count_their_kinds_apart():
     assert [told[name] for name in ("P323", "P301", "P302", "P303")] == ["1", "2", "Ann", "104"]
     assert [told[name] for name in ("P324", "P306")] == ["6", "*97"]
     assert [told[name] for name in ("P353", "P356")] == ["0", "*8105"]
+
+
+def test_virtual_keys_count_their_kinds_by_whether_they_can_stand_for_a_line():
+    keys = (KeyData(8, "line", line=2), KeyData(9, "blf", value="104", label="Ann", line=3))
+
+    told = settings(replace(golden_device("grandstream-gxp1780"), keys=keys))
+
+    assert [told[name] for name in ("P1369", "P1371", "P23800")] == ["0", "-1", "-1"]
+    assert [told[name] for name in ("P23804", "P23805")] == ["0", "1"]
+    assert [told[name] for name in ("P23808", "P23809", "P23810", "P23811")] == ["1", "2", "Ann", "104"]
+    assert (told["P23900"], "P23904" in told) == ("-1", False)
+    assert settings(replace(golden_device("grandstream-gxp1760"), keys=keys[1:]))["P23808"] == "1"
+
+
+def test_line_on_a_multi_purpose_key_is_left_out_with_a_warning():
+    device = replace(golden_device(GXP), keys=(KeyData(4, "line", line=2),))
+
+    assert [settings(device)[name] for name in ("P323", "P301", "P303")] == ["0", "0", ""]
+    assert variables(device).context.warnings == (
+        "Key 4 is not written: only keys 1 to 3 of a Grandstream GXP1630 can stand for a line.",
+    )
 
 
 def test_keys_of_a_module_have_a_range_of_their_own():

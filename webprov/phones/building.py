@@ -135,12 +135,13 @@ def _part(resolved: Resolved, part: str, base: str, number: int) -> str:
 
 
 def _with_plain_values(model: PhoneModel, resolved: Resolved) -> PhoneModel:
-    protocol, modules = resolved.text("protocol"), resolved.text("modules")
+    protocol, modules, line_keys = (resolved.text(key) for key in ("protocol", "modules", "line_keys"))
     return replace(
         model,
         lines=read_count(resolved.text("lines") or "1"),
         keys=read_count(resolved.text("keys") or "0"),
         modules=read_modules(modules) if modules else (0, 0),
+        line_keys=read_count(line_keys) if line_keys else None,
         aliases=_texts(resolved, "alias"),
         uploads=_texts(resolved, "upload"),
         boot=tuple(read_boot(text) for text in _texts(resolved, "boot")),

@@ -236,6 +236,7 @@ _CHECKS: Mapping[str, _Check] = {
     "lines": read_count,
     "keys": read_count,
     "modules": read_modules,
+    "line_keys": read_count,
     "line_template": check_path,
     "key_template": check_path,
     "translation_map": _check_name,

@@ -79,6 +79,7 @@ class PhoneModel:
     lines: int = 1
     keys: int = 0
     modules: tuple[int, int] = (0, 0)  # how many expansion modules, keys on each
+    line_keys: int | None = None  # only so many keys, from the first on, can be line keys; None = any, of modules too
     files: tuple[FileRule, ...] = ()
     shared: tuple[SharedRule, ...] = ()
     directories: tuple[FileRule, ...] = ()

@@ -43,6 +43,11 @@ def places(model: PhoneModel, modules: int) -> list[Place]:
     return on_phone + [Place(m, n) for m in range(1, modules + 1) for n in range(1, model.modules[1] + 1)]
 
 
+def may_be_line_key(model: PhoneModel, place: Place) -> bool:
+    """Whether a key there can stand for a line."""
+    return model.line_keys is None or (not place.module and place.number <= model.line_keys)
+
+
 def line_layer(line: LineData, voicemail: str) -> LayerValues:
     """One account. Without a label the display shows the extension, else the name, else the SIP user; `voicemail`
     is the number where the line names none."""
@@ -136,6 +141,9 @@ def _obstacle(key: KeyData, model: PhoneModel) -> str:
     known = model.translation.keys
     if known and key.type != "none" and key.type not in known and "*" not in known:
         return f"{_a(model)} knows no {key.type} keys."
+    if key.type == "line" and not may_be_line_key(model, Place(key.module, key.number)):
+        first = {0: "no key", 1: "only key 1"}.get(model.line_keys or 0, f"only keys 1 to {model.line_keys}")
+        return f"{first} of {_a(model)} can stand for a line."
     return ""
 
 

@@ -36,6 +36,7 @@ def test_a_model_reads_every_key_of_its_section(load):
             lines = 16
             keys = 27
             modules = 3x60
+            line_keys = 8
             set_COMMON = 096
             protocol = https
             firmware = one.rom
@@ -60,6 +61,7 @@ def test_a_model_reads_every_key_of_its_section(load):
     assert model is not None
     assert (model.brand, model.label, model.family) == ("Acme", "Acme One", "_acme")
     assert (model.lines, model.keys, model.modules, model.external) == (16, 27, (3, 60), False)
+    assert model.line_keys == 8
     assert model.files == (
         FileRule("acme/phone.cfg", "${mac}.cfg", "acme/line.cfg", "acme/key.cfg"),
         FileRule("acme/more.cfg", "${mac}-more.cfg", "acme/line2.cfg", "acme/key.cfg"),

@@ -187,6 +187,20 @@ def test_what_the_model_has_no_place_for_is_kept_and_warned_about() -> None:
     )
 
 
+@pytest.mark.parametrize(("line_keys", "words"), [(0, "no key"), (1, "only key 1"), (2, "only keys 1 to 2")])
+def test_a_line_on_a_key_that_cannot_stand_for_one_is_warned_about(line_keys: int, words: str) -> None:
+    keys = (KeyData(1, "blf"), KeyData(3, "line"), KeyData(1, "line", 1))
+    model = phone_model(line_keys=line_keys, translation=TranslationMap())
+
+    context = variables_of(phone(keys=keys), model).context
+
+    assert context.used_keys == (0,)
+    assert context.warnings == (
+        f"Key 3 is not written: {words} of an Acme T2 can stand for a line. "
+        f"Key 1 of module 1 is not written: {words} of an Acme T2 can stand for a line.",
+    )
+
+
 def test_line_without_sip_user_is_no_line() -> None:
     context = variables_of(phone(lines=(LineData(1, display_name="Ann"),))).context
 
