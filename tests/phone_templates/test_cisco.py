@@ -12,7 +12,6 @@ from tests.phone_templates.clocks import Clock, Edge, disagreements, span
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     library,
@@ -33,9 +32,6 @@ MAC = "00562B043615"
 SPA, MPP, PHONEOS, ATA, OLD_ATA = "cisco-spa504g", "cisco-8851", "cisco-9861", "cisco-ata192", "cisco-spa2102"
 FLAT = [key for key in models("Cisco") if "DIALECT" in model(key).sets]
 PHONES = [key for key in FLAT if model(key).sets["DIALECT"] != "ata"]
-USUAL = [
-    "cisco-spa508g", "cisco-spa962", MPP, PHONEOS, ATA, "cisco-spa112", OLD_ATA, "cisco-ata190", "cisco-rtp300",
-]  # fmt: skip
 
 
 def told(device: DeviceData) -> dict[str, str]:
@@ -61,15 +57,6 @@ def with_variables(key: str, **values: str) -> dict[str, str]:
     """What a usual device is told with these custom variables."""
     variables = {name: CustomValue(value) for name, value in values.items()}
     return told(replace(golden_device(key, MAC), variables=variables))
-
-
-@pytest.mark.parametrize("key", USUAL)
-def test_files_of_a_usual_device_are_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
-
-
-def test_every_family_has_a_usual_device():
-    assert {model(key).family for key in USUAL} == {model(key).family for key in FLAT}
 
 
 def test_every_model_with_all_lines_and_keys_gets_a_sound_file():

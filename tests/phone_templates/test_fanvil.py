@@ -11,7 +11,6 @@ import pytest
 from tests.phone_templates.clocks import Clock, Edge, counted_edge, disagreements
 from tests.phone_templates.fleet import (
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     maximum_device,
@@ -27,9 +26,6 @@ from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "0C383E112233"
 NEW, OLD = "fanvil-x4u", "fanvil-x4"
-USUAL = [
-    NEW, OLD, "fanvil-x5s", "fanvil-v62", "fanvil-h2u-v2", "fanvil-i10sd", "fanvil-i63", "fanvil-w611w", "fanvil-c62",
-]  # fmt: skip
 
 
 def read(device: DeviceData) -> dict[str, str]:
@@ -61,15 +57,6 @@ def with_variables(key: str, **values: str) -> dict[str, str]:
 def titles(told: dict[str, str]) -> list[str]:
     """The titles of all keys, in the order of the file."""
     return [value for path, value in told.items() if path.endswith("/Title")]
-
-
-@pytest.mark.parametrize("key", USUAL)
-def test_file_of_a_usual_phone_is_as_expected(key: str) -> None:
-    assert_expected(golden_device(key, MAC), key)
-
-
-def test_every_family_has_a_usual_phone() -> None:
-    assert {model(key).family for key in USUAL} == {model(key).family for key in models("Fanvil")}
 
 
 def test_models_of_all_series_are_there() -> None:

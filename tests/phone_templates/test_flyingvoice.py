@@ -5,7 +5,6 @@ from xml.etree import ElementTree
 
 from tests.phone_templates.clocks import Clock, disagreements
 from tests.phone_templates.fleet import (
-    assert_expected,
     golden_device,
     maximum_device,
     model,
@@ -18,15 +17,7 @@ from webprov.sampledevices import HOSTILE
 from webprov.store.devicedata import CustomValue
 
 MODELS = models("Flyingvoice")
-USUAL = "flyingvoice-fip13g"
-
-
-def test_usual_phone_gets_this_file() -> None:
-    assert_expected(golden_device(USUAL, "0021F2112233"), USUAL)
-
-
-def test_there_is_one_family() -> None:
-    assert {model(key).family for key in MODELS} == {model(USUAL).family}
+USUAL = "flyingvoice-fip15g"
 
 
 def test_all_models_are_there() -> None:

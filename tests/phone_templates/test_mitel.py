@@ -11,7 +11,6 @@ from tests.phone_templates.clocks import Clock, Edge, counted_edge, disagreement
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     library,
@@ -31,7 +30,6 @@ from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "00085D112233"
 OLD, DESK, NEW = "mitel-6755i", "mitel-6867i", "mitel-6920"
-USUAL = [OLD, DESK, NEW, "mitel-5330"]
 PHONES = [key for key in models("Mitel") if model(key).sets.get("LINE_NAMES")]
 MINET = [key for key in models("Mitel") if key not in PHONES]
 
@@ -62,15 +60,6 @@ def with_variables(key: str = DESK, **values: str) -> dict[str, str]:
 def test_every_model_in_use_is_there():
     assert len(PHONES) == 34
     assert {"mitel-480i", "mitel-6731i", "mitel-6757ict", "mitel-6873i", "mitel-6940w", "mitel-6970"} <= {*PHONES}
-
-
-@pytest.mark.parametrize("key", USUAL)
-def test_file_of_a_usual_phone_is_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
-
-
-def test_every_family_has_a_usual_phone():
-    assert {model(key).family for key in USUAL} == {model(key).family for key in models("Mitel")}
 
 
 def test_every_phone_with_all_lines_and_keys_keeps_names_but_for_quotation_marks():
