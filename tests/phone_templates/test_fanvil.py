@@ -93,7 +93,11 @@ def test_phone_with_nothing_set_has_lines_and_keys_emptied() -> None:
 
 def test_keys_stand_where_each_model_has_them() -> None:
     places = {
+        "fanvil-x1sg": (2, "dsskey/internal[1]/Fkey[2]"),
+        "fanvil-x3sg": (2, "dsskey/internal[1]/Fkey[2]"),
+        "fanvil-x303": (3, "dsskey/dssSide[1]/Fkey[3]"),
         "fanvil-x4u": (4, "dsskey/internal[1]/Fkey[1]"),
+        "fanvil-x4sg": (33, "dsskey/internal[5]/Fkey[6]"),
         "fanvil-x4": (4, "PHONE_CONFIG_MODULE/Function_Key/Function_Key[Fkey4]"),
         "fanvil-v62": (6, "dsskey/dssSide[2]/Fkey[1]"),
         "fanvil-x7c": (60, "dsskey/dssSide[5]/Fkey[12]"),
