@@ -279,7 +279,7 @@ def test_every_53xx_has_its_users_and_keys():
         assert [user.get("Pwd") for user in root.iter("User")] == [line.password for line in device.lines]
         assert [user.get("DispName") for user in root.iter("User")] == [line.display_name for line in device.lines]
         assert [key.get("Des") for key in root.iter("Key")] == [key.label for key in device.keys]
-        assert root.get("Model") == key.removeprefix("mitel-").rstrip("e")
+        assert root.get("Model") == key.removeprefix("mitel-")
 
 
 def test_53xx_is_told_of_a_vlan_only_where_there_is_one():
@@ -287,7 +287,16 @@ def test_53xx_is_told_of_a_vlan_only_where_there_is_one():
 
     tagged = parameter(replace(device, variables={"VLAN_ID": CustomValue("20")}))
 
-    assert (parameter(device).findtext("vlan_id"), tagged.findtext("vlan_id")) == ("0", "20")
+    assert (parameter(device).findtext("vlan_id"), tagged.findtext("vlan_id")) == ("-1", "20")
+
+
+@pytest.mark.parametrize(("transport", "code"), [("udp", "2"), ("tcp", "1"), ("tls", "3")])
+def test_53xx_counts_transports_from_tcp(transport, code):
+    device = replace(golden_device("mitel-5330"), variables={"SIP_TRANSPORT": CustomValue(transport)})
+
+    user = next(parameter(device).iter("User"))
+
+    assert {user.get(f"{of}Scheme") for of in ("Reg", "Proxy", "VM", "Event")} == {code}
 
 
 def test_lines_of_a_53xx_are_kinds_of_keys():
