@@ -290,6 +290,15 @@ def test_53xx_is_told_of_a_vlan_only_where_there_is_one():
     assert (parameter(device).findtext("vlan_id"), tagged.findtext("vlan_id")) == ("-1", "20")
 
 
+def test_53xx_is_told_the_sum_of_its_password():
+    device = replace(golden_device("mitel-5330"), admin_password="5324")
+
+    without = parameter(replace(device, admin_password=""))
+
+    assert parameter(device).findtext("admin_passwd") == "510731ac096ebcb3989fb1ed5b7075bb"
+    assert without.find("admin_passwd") is None
+
+
 @pytest.mark.parametrize(("transport", "code"), [("udp", "2"), ("tcp", "1"), ("tls", "3")])
 def test_53xx_counts_transports_from_tcp(transport, code):
     device = replace(golden_device("mitel-5330"), variables={"SIP_TRANSPORT": CustomValue(transport)})
