@@ -167,11 +167,22 @@ def test_encryption_is_offered_and_required_as_set(mode, phone, option):
     assert (old["Secure_Call_Setting_1_"], "Secure_Call_Option_1_" in old) == (phone, False)
 
 
+@pytest.mark.parametrize(
+    ("mode", "transport", "option"),
+    [("required", "tls", "Strict"), ("required", "udp", "Optional"), ("optional", "tls", "Optional")],
+)
+def test_adapter_is_strict_about_encryption_over_tls_alone(mode, transport, option):
+    found = with_variables(ATA, SRTP=mode, SIP_TRANSPORT=transport)
+
+    assert (found["Secure_Call_Option_1_"], found["Secure_Call_Setting_1_"]) == (option, "Yes")
+
+
 def test_dtmf_and_message_waiting_follow_their_variables():
     assert with_variables(SPA, DTMF_MODE="info")["DTMF_Tx_Method_1_"] == "INFO"
     assert with_variables(SPA, DTMF_MODE="inband")["DTMF_Tx_Method_1_"] == "InBand"
     assert with_variables(SPA, MWI="0")["Mailbox_ID_1_"] == ""
     assert with_variables(ATA, MWI="0")["Mailbox_Subscribe_URL_1_"] == ""
+    assert (with_variables(ATA)["Mailbox_ID_1_"], with_variables(ATA, MWI="0")["Mailbox_ID_1_"]) == ("101", "")
 
 
 def test_keys_are_functions_and_labels_cannot_add_to_them():
