@@ -12,7 +12,6 @@ from tests.phone_templates.clocks import Clock, Edge, disagreements, span
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     library,
@@ -33,9 +32,6 @@ MAC = "00562B043615"
 SPA, MPP, PHONEOS, ATA, OLD_ATA = "cisco-spa504g", "cisco-8851", "cisco-9861", "cisco-ata192", "cisco-spa2102"
 FLAT = [key for key in models("Cisco") if "DIALECT" in model(key).sets]
 PHONES = [key for key in FLAT if model(key).sets["DIALECT"] != "ata"]
-USUAL = [
-    "cisco-spa508g", "cisco-spa962", MPP, PHONEOS, ATA, "cisco-spa112", OLD_ATA, "cisco-ata190", "cisco-rtp300",
-]  # fmt: skip
 
 
 def told(device: DeviceData) -> dict[str, str]:
@@ -61,15 +57,6 @@ def with_variables(key: str, **values: str) -> dict[str, str]:
     """What a usual device is told with these custom variables."""
     variables = {name: CustomValue(value) for name, value in values.items()}
     return told(replace(golden_device(key, MAC), variables=variables))
-
-
-@pytest.mark.parametrize("key", USUAL)
-def test_files_of_a_usual_device_are_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
-
-
-def test_every_family_has_a_usual_device():
-    assert {model(key).family for key in USUAL} == {model(key).family for key in FLAT}
 
 
 def test_every_model_with_all_lines_and_keys_gets_a_sound_file():
@@ -180,11 +167,22 @@ def test_encryption_is_offered_and_required_as_set(mode, phone, option):
     assert (old["Secure_Call_Setting_1_"], "Secure_Call_Option_1_" in old) == (phone, False)
 
 
+@pytest.mark.parametrize(
+    ("mode", "transport", "option"),
+    [("required", "tls", "Strict"), ("required", "udp", "Optional"), ("optional", "tls", "Optional")],
+)
+def test_adapter_is_strict_about_encryption_over_tls_alone(mode, transport, option):
+    found = with_variables(ATA, SRTP=mode, SIP_TRANSPORT=transport)
+
+    assert (found["Secure_Call_Option_1_"], found["Secure_Call_Setting_1_"]) == (option, "Yes")
+
+
 def test_dtmf_and_message_waiting_follow_their_variables():
     assert with_variables(SPA, DTMF_MODE="info")["DTMF_Tx_Method_1_"] == "INFO"
     assert with_variables(SPA, DTMF_MODE="inband")["DTMF_Tx_Method_1_"] == "InBand"
     assert with_variables(SPA, MWI="0")["Mailbox_ID_1_"] == ""
     assert with_variables(ATA, MWI="0")["Mailbox_Subscribe_URL_1_"] == ""
+    assert (with_variables(ATA)["Mailbox_ID_1_"], with_variables(ATA, MWI="0")["Mailbox_ID_1_"]) == ("101", "")
 
 
 def test_keys_are_functions_and_labels_cannot_add_to_them():

@@ -12,7 +12,6 @@ from tests.phone_templates.clocks import Clock, Edge, counted_edge, disagreement
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
-    assert_expected,
     golden_device,
     library,
     maximum_device,
@@ -32,7 +31,6 @@ from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "00562B043615"
 NEW, OLD, P0S3 = "cisco-8851-enterprise", "cisco-7965g", "cisco-7960"
-USUAL = [NEW, OLD, P0S3]
 ENTERPRISE = [key for key in models("Cisco") if "MOST_CALLS" in model(key).sets]
 
 
@@ -52,16 +50,6 @@ def lines_of(told: DeviceData) -> dict[str, str]:
     file = render(told)[f"SIP{told.mac}.cnf"]
     assert doubled_names(file) == []
     return dict(re.findall(r'^(\w+): "([^"\n]*)"$', file.text, re.MULTILINE))
-
-
-@pytest.mark.parametrize("key", USUAL)
-def test_files_of_a_usual_phone_are_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
-
-
-def test_every_family_has_a_usual_phone():
-    by_tftp = {model(key).family for key in models("Cisco") if "DIALECT" not in model(key).sets}
-    assert {model(key).family for key in USUAL} == by_tftp
 
 
 def test_every_model_with_all_lines_and_keys_gets_sound_files():

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.phone_templates.clocks import Clock, disagreements
 from tests.phone_templates.fleet import (
-    assert_expected,
     golden_device,
     maximum_device,
     model,
@@ -18,15 +19,7 @@ from webprov.sampledevices import HOSTILE
 from webprov.store.devicedata import CustomValue
 
 MODELS = models("Flyingvoice")
-USUAL = "flyingvoice-fip13g"
-
-
-def test_usual_phone_gets_this_file() -> None:
-    assert_expected(golden_device(USUAL, "0021F2112233"), USUAL)
-
-
-def test_there_is_one_family() -> None:
-    assert {model(key).family for key in MODELS} == {model(USUAL).family}
+USUAL = "flyingvoice-fip15g"
 
 
 def test_all_models_are_there() -> None:
@@ -73,10 +66,25 @@ def test_clock_follows_every_zone() -> None:
     assert disagreements(told) == {}
 
 
-def test_zone_without_a_name_has_an_empty_one() -> None:
-    found = settings_of(replace(golden_device(USUAL), timezone="Africa/Johannesburg"))
+def test_zones_have_no_name_as_none_is_documented() -> None:
+    assert settings_of(golden_device(USUAL))["local_time.time_zone_name"] == ""
 
-    assert found["local_time.time_zone_name"] == ""
+
+@pytest.mark.parametrize(
+    ("name", "lines", "keys"),
+    [("fip11c", 3, 6), ("fip13g", 4, 9), ("fip14g", 8, 21), ("fip15g", 10, 74), ("fip16plus", 2, 0), ("p24gw", 8, 8)],
+)
+def test_lines_and_keys_are_the_documented_ones(name: str, lines: int, keys: int) -> None:
+    found = model(f"flyingvoice-{name}")
+
+    assert (found.lines, found.keys) == (lines, keys)
+
+
+def test_directory_key_has_its_own_code_and_a_page_has_none() -> None:
+    codes = model(USUAL).translation.keys
+
+    assert codes["directory"].value == "29"
+    assert "url" not in codes
 
 
 def test_phone_asks_for_the_file_that_is_made() -> None:

@@ -18,6 +18,10 @@ MACS = {
     "obihai": "9CADEFA1B2C3",
     "grandstream": "000B82A1B2C3",
     "snom": "000413A1B2C3",
+    "cisco": "00562B043615",
+    "fanvil": "0C383E112233",
+    "mitel": "00085D112233",
+    "flyingvoice": "0021F2112233",
 }
 """Whose families are held to this, by the names of their lists of parameters, with a MAC address of each maker."""
 

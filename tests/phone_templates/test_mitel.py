@@ -11,7 +11,6 @@ from tests.phone_templates.clocks import Clock, Edge, counted_edge, disagreement
 from tests.phone_templates.fleet import (
     SETTINGS,
     TENANT,
-    assert_expected,
     catalog,
     golden_device,
     library,
@@ -31,7 +30,6 @@ from webprov.store.devicedata import CustomValue, DeviceData, KeyData
 
 MAC = "00085D112233"
 OLD, DESK, NEW = "mitel-6755i", "mitel-6867i", "mitel-6920"
-USUAL = [OLD, DESK, NEW, "mitel-5330"]
 PHONES = [key for key in models("Mitel") if model(key).sets.get("LINE_NAMES")]
 MINET = [key for key in models("Mitel") if key not in PHONES]
 
@@ -62,15 +60,6 @@ def with_variables(key: str = DESK, **values: str) -> dict[str, str]:
 def test_every_model_in_use_is_there():
     assert len(PHONES) == 34
     assert {"mitel-480i", "mitel-6731i", "mitel-6757ict", "mitel-6873i", "mitel-6940w", "mitel-6970"} <= {*PHONES}
-
-
-@pytest.mark.parametrize("key", USUAL)
-def test_file_of_a_usual_phone_is_as_expected(key):
-    assert_expected(golden_device(key, MAC), key)
-
-
-def test_every_family_has_a_usual_phone():
-    assert {model(key).family for key in USUAL} == {model(key).family for key in models("Mitel")}
 
 
 def test_every_phone_with_all_lines_and_keys_keeps_names_but_for_quotation_marks():
@@ -290,7 +279,7 @@ def test_every_53xx_has_its_users_and_keys():
         assert [user.get("Pwd") for user in root.iter("User")] == [line.password for line in device.lines]
         assert [user.get("DispName") for user in root.iter("User")] == [line.display_name for line in device.lines]
         assert [key.get("Des") for key in root.iter("Key")] == [key.label for key in device.keys]
-        assert root.get("Model") == key.removeprefix("mitel-").rstrip("e")
+        assert root.get("Model") == key.removeprefix("mitel-")
 
 
 def test_53xx_is_told_of_a_vlan_only_where_there_is_one():
@@ -298,7 +287,25 @@ def test_53xx_is_told_of_a_vlan_only_where_there_is_one():
 
     tagged = parameter(replace(device, variables={"VLAN_ID": CustomValue("20")}))
 
-    assert (parameter(device).findtext("vlan_id"), tagged.findtext("vlan_id")) == ("0", "20")
+    assert (parameter(device).findtext("vlan_id"), tagged.findtext("vlan_id")) == ("-1", "20")
+
+
+def test_53xx_is_told_the_sum_of_its_password():
+    device = replace(golden_device("mitel-5330"), admin_password="5324")
+
+    without = parameter(replace(device, admin_password=""))
+
+    assert parameter(device).findtext("admin_passwd") == "510731ac096ebcb3989fb1ed5b7075bb"
+    assert without.find("admin_passwd") is None
+
+
+@pytest.mark.parametrize(("transport", "code"), [("udp", "2"), ("tcp", "1"), ("tls", "3")])
+def test_53xx_counts_transports_from_tcp(transport, code):
+    device = replace(golden_device("mitel-5330"), variables={"SIP_TRANSPORT": CustomValue(transport)})
+
+    user = next(parameter(device).iter("User"))
+
+    assert {user.get(f"{of}Scheme") for of in ("Reg", "Proxy", "VM", "Event")} == {code}
 
 
 def test_lines_of_a_53xx_are_kinds_of_keys():

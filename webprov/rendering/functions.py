@@ -1,5 +1,6 @@
 """What templates may call: pure functions whose work and result are bounded, and filters for after the pipe sign."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,6 +75,11 @@ def port(text: str) -> str:
         return ""
 
 
+def md5(text: str) -> str:
+    """The MD5 sum of the UTF-8 text, as some phones want a password."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 def url(text: str) -> str:
     """Every character outside A-Z a-z 0-9 - . _ ~ percent-encoded."""
     return quote(text, safe="")
@@ -105,6 +111,7 @@ FUNCTIONS = {
     "words": TemplateFunction(words, "words(CODECS)", "The words of a text, at most 64, for a loop", _TEXT, "list"),
     "host": TemplateFunction(host, "host(TEXT)", "The host of host:port", _TEXT, "text"),
     "port": TemplateFunction(port, "port(TEXT)", "The port of host:port, or empty", _TEXT, "text"),
+    "md5": TemplateFunction(md5, "md5(TEXT)", "The MD5 sum of a text, as some phones want a password", _TEXT, "text"),
 }
 
 FILTERS = {

@@ -28,6 +28,11 @@ def test_posix_plain_knows_letters_only(rule, text):
     assert call("posix_plain", rule) == text
 
 
+def test_md5_is_that_of_utf_8_in_hexadecimal():
+    assert call("md5", "5324") == "510731ac096ebcb3989fb1ed5b7075bb"
+    assert call("md5", "Schlüssel") == "0f511d362346c2f658bb594d5b04224e"
+
+
 @pytest.mark.parametrize("text", ["", "x", "1.5", "9" * 13, "0x10", "١"])
 def test_int_refuses_what_is_no_whole_number(text):
     with pytest.raises(ValueError, match="not a whole number"):
