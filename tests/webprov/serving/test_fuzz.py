@@ -5,8 +5,10 @@
 import os
 import random
 import socket
+import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from tests.properties import LONG
 from tests.webprov.serving.fleet import MAC
@@ -114,10 +116,27 @@ class Talker:
         return status, body
 
 
+class Opened:
+    """The files that this process opens below a folder, as Python's audit events tell it."""
+
+    folder = ""
+    paths: ClassVar[set[str]] = set()
+
+    @classmethod
+    def watch(cls, event: str, arguments: tuple[object, ...]) -> None:
+        """Called by Python for whatever it does."""
+        if cls.folder and event == "open" and str(arguments[0]).startswith(cls.folder):
+            cls.paths.add(str(arguments[0]))
+
+
+sys.addaudithook(Opened.watch)
+
+
 class Run:
     """Counts what came for names of a fresh seed, and sees that nothing leaks, slows down or grows."""
 
-    def __init__(self) -> None:
+    def __init__(self, fleet) -> None:
+        self._config = fleet.instance.config
         self.seed = random.SystemRandom().randrange(2**32)
         self.found: dict[int, int] = {}
         self.slowest = 0.0
@@ -125,13 +144,23 @@ class Run:
 
     def through(self, count: int, ask, good) -> None:
         """`ask(name)` gives a status and a body, `good()` fetches the phone's own file."""
+        Opened.folder, Opened.paths = str(self._config.instance), set()
         for number, name in enumerate(names(random.Random(self.seed), count)):
             status, body = ask(name)
             self.found[status] = self.found.get(status, 0) + 1
             assert CANARY not in body, f"seed {self.seed}: {name!r}"
             if number % 1_000 == 0:
                 self._look(good, number)
+        Opened.folder = ""
+        self._check_opened()
         print(f"seed {self.seed}: {self.found}, slowest good fetch {self.slowest:.3f} s")
+
+    def _check_opened(self) -> None:
+        """Nothing of the instance was opened but what phones may see, or have sent."""
+        seen = (self._config.provisioning_dir, self._config.uploads_dir / MAC)
+        paths = [Path(path).resolve() for path in Opened.paths]
+        assert [path for path in paths if not any(path.is_relative_to(one) for one in seen)] == []
+        assert GOOD[0] in {path.name for path in paths}
 
     def _look(self, good, number: int) -> None:
         began = time.monotonic()
@@ -151,7 +180,7 @@ def resident_bytes() -> int:
 def test_r9_no_name_gets_anything_but_the_files_meant_for_phones(phones):
     plant(phones.fleet)
     phones.fleet.change(exempt_networks="127.0.0.0/8")  # names with other MACs would lock this source out
-    talker, run = Talker(phones), Run()
+    talker, run = Talker(phones), Run(phones.fleet)
 
     run.through(COUNT, talker.ask, lambda: talker.ask(GOOD[0])[1])
     talker.close()
@@ -166,7 +195,7 @@ def test_r9_no_name_gets_anything_but_the_files_meant_for_phones(phones):
 def test_r9_nor_by_tftp(tftp, fleet):
     plant(fleet)
     fleet.change(exempt_networks="127.0.0.0/8")
-    run = Run()
+    run = Run(fleet)
     with tftp.client() as client:
         run.through(TFTP_COUNT, lambda name: by_tftp(client, name), lambda: by_tftp(client, GOOD[0])[1])
 
@@ -250,7 +279,7 @@ class FtpTalker:
 def test_r9_nor_by_ftp(start_ftp, fleet):
     plant(fleet)
     fleet.change(exempt_networks="127.0.0.0/8")
-    talker, run = FtpTalker(start_ftp(), fleet), Run()
+    talker, run = FtpTalker(start_ftp(), fleet), Run(fleet)
 
     run.through(FTP_COUNT, talker.ask, lambda: talker.ask(GOOD[0])[1])
     talker.close()
