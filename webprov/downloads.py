@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -98,29 +99,32 @@ class _Deadline:
     """Ends the connections of one download when its time is over: bytes that drip in keep any other limit waiting."""
 
     def __init__(self, seconds: float) -> None:
-        self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
+        self._seconds = seconds
+        self._connected: list[Callable[[], socket.socket | None]] = []
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="Deadline of a download", daemon=True)
         self.over = False
 
     def __enter__(self) -> "_Deadline":
-        self._timer.start()
+        self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._timer.cancel()
+        self._done.set()
+        self._thread.join()
 
-    def watch(self, connected: socket.socket | None) -> None:
-        """End this one too; at once where the time is over already."""
-        if connected is not None:
-            self._sockets.append(connected)
-            if self.over:
-                shut(connected)
+    def watch(self, connected: Callable[[], socket.socket | None]) -> None:
+        """Whatever socket that gives when the time is over is ended; others that follow it too."""
+        self._connected.append(connected)
 
-    def _end(self) -> None:
-        self.over = True
-        for connected in self._sockets:
-            shut(connected)
+    def _run(self) -> None:
+        pause = self._seconds
+        while not self._done.wait(pause):
+            self.over, pause = True, _GRACE_SECONDS
+            for connected in self._connected:
+                sock = connected()
+                if sock is not None:
+                    shut(sock)
 
 
 def download(server: Server, name: str, seconds: float) -> Download:
@@ -219,12 +223,11 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """As phones do; over TLS where the server's protocol says so."""
+        self._deadline.watch(lambda: self.sock)
         self.sock = _connected(self._server, self.timeout or _ANSWER_SECONDS)
-        self._deadline.watch(self.sock)
         if self._server.protocol is Protocol.HTTPS:
             context, host = tls_context(self._server), self._server.host
             self.sock = context.wrap_socket(self.sock, server_hostname=host, do_handshake_on_connect=False)
-            self._deadline.watch(self.sock)
             self.sock.do_handshake()
 
 
@@ -285,8 +288,8 @@ def tls_context(server: Server) -> ssl.SSLContext:
 def _ftp(server: Server, name: str, sink: _Sink, seconds: float, deadline: _Deadline) -> Download:
     client = ftplib.FTP_TLS(context=tls_context(server)) if server.protocol is Protocol.FTPS else ftplib.FTP()  # noqa: S321
     try:
+        deadline.watch(lambda: client.sock)
         client.connect(server.host, server.port, seconds)
-        deadline.watch(client.sock)
         client.login(server.user, server.password)
         if isinstance(client, ftplib.FTP_TLS):
             client.prot_p()

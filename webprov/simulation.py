@@ -298,4 +298,4 @@ def _why_missing(plan: Plan, known: Known | None) -> str:
             "webprov has it, but does not give it out here: see the networks allowed, its provisioning window, and the"
             " fetch log for why."
         )
-    return "webprov has made it: see whether it was carried to that server, and lies below this path there."
+    return "webprov has made it: see whether it was carried to that server, into this very folder."
