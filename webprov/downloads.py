@@ -88,7 +88,7 @@ class _Sink:
         self.size += len(piece)
         self._hash.update(piece)
         if self.size > _LARGEST or time.monotonic() > self._end:
-            raise _TooLarge("It is larger than a simulation downloads; a phone would go on.")
+            raise _TooLarge("It takes longer, or is larger, than a simulation downloads; a phone would go on.")
 
     def download(self, remark: str = "") -> Download:
         """What came, as a whole."""

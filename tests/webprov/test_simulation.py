@@ -186,6 +186,28 @@ def test_a_server_that_drips_does_not_hold_it_for_long(simulated, protocol):
     assert took < 4
 
 
+def test_a_tftp_server_that_repeats_another_block_does_not_hold_it_for_long(simulated):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(2)
+        thread = threading.Thread(target=repeat, args=(server,))
+        thread.start()
+        began = time.monotonic()
+        steps = list(play(simulated.plan(url=f"tftp://127.0.0.1:{server.getsockname()[1]}"), seconds=1))
+        took = time.monotonic() - began
+        thread.join()
+
+    assert steps[0].note.startswith("It takes longer")
+    assert took < 4
+
+
+def repeat(server: socket.socket) -> None:
+    with suppress(TimeoutError):
+        while True:
+            _, sender = server.recvfrom(1_000)
+            server.sendto(b"\0\3\0\7other", sender)
+
+
 def drip(server: socket.socket) -> None:
     """Take one connection and send it a byte every tenth of a second, of something that never ends."""
     connection, _ = server.accept()
