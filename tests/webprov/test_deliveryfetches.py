@@ -267,4 +267,4 @@ def test_servers_that_misbehave_are_told_and_cost_little_time(
     found = as_phones(session, load, YEALINK)
 
     assert found[0][::2] == ("error", sentence)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
