@@ -16,6 +16,7 @@ from webprov.delivery.s3 import S3Transport
 from webprov.enums import ProvisioningMode, PushState
 from webprov.errors import TransportError, WebprovError
 from webprov.phones.modelkeys import model_segment
+from webprov.rendering.servers import protocol_warning
 from webprov.simulation import Plan, Step, plan_boot, play
 from webprov.site import Site
 from webprov.store.devicedata import BATCH, DeviceData, read_devices
@@ -73,6 +74,9 @@ def _samples(session: Session, mac: str) -> list[DeviceData]:
 
 
 def _planned(session: Session, site: Site, device: DeviceData) -> tuple[PhoneBoot, Plan | None]:
+    model = site.catalog.model(device.model, device.tenant.name)
+    if model and (cannot := protocol_warning(site.settings, model)):
+        return PhoneBoot(device.mac, device.label, device.model, error=cannot), None
     try:
         plan = plan_boot(session, site, device)
     except WebprovError as e:

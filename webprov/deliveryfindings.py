@@ -13,6 +13,7 @@ from webprov.deliveryfetches import PhoneBoot, boot_like_phones
 from webprov.enums import ProvisioningMode
 from webprov.errors import TransportError
 from webprov.mac import format_mac
+from webprov.simulation import Step
 from webprov.site import Site
 
 _NAMED = 3
@@ -93,7 +94,7 @@ def _phones(boots: Sequence[PhoneBoot]) -> Iterator[Finding]:
     for boot in boots:
         what = f"As phone {format_mac(boot.mac)} ({boot.label or boot.model})"
         if boot.error:
-            yield Finding(what, CheckState.ERROR, boot.error)
+            yield Finding(f"{what}: not asked", CheckState.WARNING, boot.error)
         elif boot.steps:
             yield from _boot(what, boot)
     if late:
@@ -112,10 +113,17 @@ def _boot(what: str, boot: PhoneBoot) -> Iterator[Finding]:
         first = boot.steps[len(asked)]
         yield Finding(f"{what}: {_files(len(boot.steps) - len(asked))} not asked for", CheckState.WARNING, first.note)
     elif not differing:
-        current = sum(step.current for step in asked)
-        rest = len(asked) - current
-        without = f", {_files(rest)} that it can do without" if rest else ""
-        yield Finding(f"{what} at {boot.url}: {_files(current)} current{without}")
+        yield Finding(f"{what} at {boot.url}: {_counts(asked)}")
+
+
+def _counts(asked: Sequence[Step]) -> str:
+    current = sum(step.current for step in asked)
+    there = sum(step.status == 200 for step in asked) - current
+    absent = len(asked) - current - there
+    parts = [f"{_files(current)} current"]
+    parts += [f"{_files(there)} there that webprov did not make"] if there else []
+    parts += [f"{_files(absent)} that it can do without"] if absent else []
+    return ", ".join(parts)
 
 
 def _some(keys: Sequence[str]) -> str:

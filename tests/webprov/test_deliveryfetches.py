@@ -113,7 +113,7 @@ def reached(session, storage, tmp_path, load):
         }
         save_settings(session, storage.settings(s3_prefix=f"{tmp_path.name}/", **typed), CONSOLE)
         results = provision_devices(session, load(), list(session.scalars(select(Device.id))))
-        assert [(result.error, result.push_errors) for result in results] == [("", ())] * 3
+        assert {(result.error, result.push_errors) for result in results} == {("", ())}
 
     return point
 
@@ -200,6 +200,26 @@ def test_disabled_devices_stand_for_no_model(session, load, reached):
     change_device(session, load(), YEALINK, DeviceInput(YEALINK, {"enabled": False}), CONSOLE)
 
     assert [boot.mac for boot in boot_like_phones(session, load())] == [SNOM, "805EC0000002"]
+
+
+def test_a_phone_that_can_use_no_dms_is_not_asked_for(session, load, reached):
+    make_device(session, load(), "000E08000001", model="cisco-7906g", label="Fax")
+    reached(free_port())
+
+    ((state, what, remedy),) = as_phones(session, load, "000E08000001")
+
+    assert (state, what) == ("warning", "As phone 00:0E:08:00:00:01 (Fax): not asked")
+    assert "neither a path nor a sign-in" in remedy
+
+
+def test_a_file_that_somebody_else_put_there_is_no_difference(session, load, dms, reached):
+    reached(dms.port)
+    (dms.folder / "yealink-t54w" / "805ec0000001.boot").write_text("#!version:1.0.0.1")
+
+    ((state, what, _),) = as_phones(session, load, YEALINK)
+
+    assert state == "ok"
+    assert what.endswith("2 files current, 1 file there that webprov did not make, 1 file that it can do without")
 
 
 def test_a_dms_that_is_not_there_is_told(session, load, reached):
