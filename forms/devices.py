@@ -6,7 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
-from webprov.enums import KeyType
+from webprov.enums import KeyType, ProvisioningWindow
 from webprov.errors import InvalidValue
 from webprov.phones.phonemodel import PhoneModel
 
@@ -24,6 +24,10 @@ KEY_TYPE_LABELS = {
     KeyType.URL: "Web address",
     KeyType.NONE: "No function",
 }
+WINDOWS = [
+    SelectChoice(ProvisioningWindow.ALWAYS.value, "Always"),
+    SelectChoice(ProvisioningWindow.FIRST_FETCH.value, "Until a day after the fetch"),
+]
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -55,14 +59,28 @@ class PhoneForm(IdentityForm):
     timezone = StringField("Time zone", render_kw={**_PLAIN, "list": "timezones"})
     language = StringField("Language", render_kw={**_PLAIN, "list": "languages"})
     enabled = BooleanField("Phone gets its files")
+    provisioning_window = SelectField("It gets them", choices=[SelectChoice("", ""), *WINDOWS])
     admin_password = PasswordField("Administrator password of the phone")
     prov_user = StringField("User", render_kw=_PLAIN)
     prov_password = PasswordField("Password")
     override = TextAreaField("Text added to its files", render_kw={"rows": 6, "spellcheck": "false"})
 
+    def say_window(self, system: ProvisioningWindow) -> None:
+        """Let the first choice of the window name what the settings say."""
+        said = next(choice.label for choice in WINDOWS if choice.value == system)
+        self.provisioning_window.choices = [SelectChoice("", f"As the settings say: {said.lower()}"), *WINDOWS]
+
     def flat(self, models: Sequence[PhoneModel], kept_model: str = "") -> dict[str, str]:
         """As IdentityForm, with the rest; empty passwords keep what is stored."""
-        names = ("timezone", "language", "admin_password", "prov_user", "prov_password", "override")
+        names = (
+            "timezone",
+            "language",
+            "provisioning_window",
+            "admin_password",
+            "prov_user",
+            "prov_password",
+            "override",
+        )
         typed = {name: self[name].data or "" for name in names if name in self}
         return super().flat(models, kept_model) | typed | {"enabled": "on" if self.enabled.data else "off"}
 

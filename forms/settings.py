@@ -7,8 +7,9 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, IntegerField, PasswordField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
+from forms.devices import WINDOWS
 from forms.errors import put_errors
-from webprov.enums import Protocol, ProvisioningMode, ProvisioningWindow, TransportMethod, UserAgentCheck
+from webprov.enums import Protocol, ProvisioningMode, TransportMethod, UserAgentCheck
 from webprov.phones.timezones import timezone_names
 from webprov.settingsinput import SETTINGS_FIELDS, draft_settings
 from webprov.store.settings import SECRET_FIELDS, ProvisioningSettings
@@ -22,10 +23,6 @@ _CERTIFICATES = [
     SelectChoice("off", "Off"),
     SelectChoice("optional", "Optional: a certificate is enough, so is a password"),
     SelectChoice("required", "Required over HTTPS"),
-]
-_WINDOWS = [
-    SelectChoice(ProvisioningWindow.ALWAYS.value, "Always"),
-    SelectChoice(ProvisioningWindow.FIRST_FETCH.value, "Until a day after the fetch"),
 ]
 _USER_AGENTS = [
     SelectChoice(UserAgentCheck.OFF.value, "Serve, tell nobody"),
@@ -63,7 +60,7 @@ class ProvisioningSettingsForm(FlaskForm):
     tls_legacy = BooleanField("Old TLS (1.0 and 1.1)")
     ftp_passive_ports = StringField("Ports of FTP data", render_kw=_HOST)
     uploads_enabled = BooleanField("Take what phones send")
-    provisioning_window = SelectField("Phones get their own files", choices=_WINDOWS)
+    provisioning_window = SelectField("Phones get their own files", choices=WINDOWS)
     user_agent_check = SelectField("Phones that call themselves another one", choices=_USER_AGENTS)
     http_user = StringField("HTTP user", render_kw=_HOST)
     http_password = PasswordField("HTTP password")

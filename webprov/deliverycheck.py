@@ -1,10 +1,9 @@
-"""Is the delivery true? The bucket against what should lie there, and what a phone would get from the DMS (spec 6).
+"""Is the delivery true? The bucket against what should lie there (spec 6).
 
 The bucket is compared by its listing and ETags; nothing is downloaded from it. What is known to wait is not counted as
 wrong: it goes by itself.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import md5, sha256
 from typing import Any
@@ -13,10 +12,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from webprov.audit import record_change
-from webprov.delivery.dms import Fetched, fetch_from_dms
-from webprov.delivery.guardedhttp import GuardedPool
 from webprov.delivery.s3 import Listed, S3Transport
-from webprov.enums import ProvisioningMode, PushState
+from webprov.enums import PushState
 from webprov.errors import StorageError, TransportError
 from webprov.filerecords import disk_name
 from webprov.phones.modelkeys import model_segment
@@ -25,10 +22,9 @@ from webprov.site import Site
 from webprov.store.counters import RETRY_NOW
 from webprov.store.database import bump, writing
 from webprov.store.devicedata import BATCH
-from webprov.store.models import Device, PushRecord, RenderedFileRecord
+from webprov.store.models import PushRecord, RenderedFileRecord
 
 _ASKED_OPENLY = 3
-_PHONES = 5
 _NOT_GENERATED = ("FIRMWARE-",)
 
 
@@ -62,17 +58,6 @@ class BucketComparison:
     def repairable(self) -> int:
         """How many objects `repair` would put or remove."""
         return len(self.missing) + len(self.stale) + len(self.orphans)
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneFetch:
-    """What the phone `mac` would get for the file that it asks for first; `trouble` is a sentence, empty where it is
-    what lies here."""
-
-    mac: str
-    label: str
-    url: str
-    trouble: str = ""
 
 
 def compare_bucket(session: Session, site: Site, transport: S3Transport) -> BucketComparison:
@@ -172,44 +157,3 @@ def _orphans(session: Session, site: Site, transport: S3Transport, keys: Any) ->
         if slash and segment in segments and not path.startswith(_NOT_GENERATED):
             found.append(Orphan(key, segment, path))
     return found
-
-
-def fetch_like_phones(session: Session, site: Site, most: int = _PHONES) -> list[PhoneFetch]:
-    """For one device of each of a few models: its main file from the DMS, compared with what lies here."""
-    if site.settings.mode is not ProvisioningMode.EXTERNAL or not site.settings.external_server:
-        return []
-    chosen = _samples(session, most)
-    session.commit()
-    pool = GuardedPool()
-    try:
-        return [_compared(site, row, fetch_from_dms(site.settings, row.segment, row.path, pool)) for row in chosen]
-    finally:
-        pool.clear()
-
-
-def _samples(session: Session, most: int) -> Sequence[Any]:
-    """The file that is asked for first (the last written), of one device for each folder."""
-    file = RenderedFileRecord
-    columns = (Device.mac, Device.label, file.segment, file.path, file.sha256)
-    query = select(*columns).join(Device, Device.id == file.device_id).where(Device.enabled, file.segment != "")
-    found: dict[str, Any] = {}
-    for row in session.execute(query.order_by(file.segment, Device.id, file.position.desc())):
-        found.setdefault(row.segment, row)
-        if len(found) >= most:
-            break
-    return list(found.values())
-
-
-def _compared(site: Site, row: Any, fetched: Fetched) -> PhoneFetch:
-    trouble = ""
-    if fetched.error:
-        trouble = f"{site.settings.external_server}: {fetched.error}."
-    elif fetched.status in (401, 403):
-        trouble = f"The DMS refuses the phones' credentials ({fetched.status}). Compare External DMS user and password."
-    elif fetched.status == 404:
-        trouble = "The DMS has no such file (404). Compare the Provisioning Path with where the DMS serves the bucket."
-    elif fetched.status != 200:
-        trouble = f"The DMS answers {fetched.status} instead of the file."
-    elif sha256(fetched.content).hexdigest() != row.sha256:
-        trouble = "The DMS gives another content than the one that was made here. It may keep old copies."
-    return PhoneFetch(row.mac, row.label, fetched.url, trouble)

@@ -1,20 +1,23 @@
 """What `webprov check --delivery` and its page say about the delivery, each with a remedy (contract)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from webprov.checkup import CheckState, Finding
 from webprov.delivery.s3 import S3Transport
 from webprov.delivery.script import ScriptTransport
-from webprov.deliverycheck import BucketComparison, PhoneFetch, compare_bucket, fetch_like_phones
+from webprov.deliverycheck import BucketComparison, compare_bucket
+from webprov.deliveryfetches import PhoneBoot, boot_like_phones
 from webprov.enums import ProvisioningMode
 from webprov.errors import TransportError
 from webprov.mac import format_mac
+from webprov.simulation import Step
 from webprov.site import Site
 
 _NAMED = 3
+_WAITS = "Its newest content still has to be delivered; the page File transport says what holds it up."
 
 
 @dataclass(frozen=True)
@@ -25,21 +28,29 @@ class DeliveryCheck:
     bucket: BucketComparison | None = None
 
 
-def check_delivery(session: Session, site: Site) -> DeliveryCheck:
-    """Look at transport, bucket and DMS now. Nothing is changed; it may take a minute or two for a large bucket."""
+def check_delivery(session: Session, site: Site, mac: str = "") -> DeliveryCheck:
+    """Look at transport, bucket and DMS now, at the latter as device `mac`, or as one device of each model.
+
+    Nothing is changed; it may take a minute or two for a large bucket.
+    """
+    found = check_bucket(session, site)
+    return replace(found, findings=(*found.findings, *_phones(boot_like_phones(session, site, mac))))
+
+
+def check_bucket(session: Session, site: Site) -> DeliveryCheck:
+    """As `check_delivery`, without asking the DMS."""
     settings, transport = site.settings, site.transport
     if settings.mode is not ProvisioningMode.EXTERNAL:
         return DeliveryCheck((Finding("Delivery: Local mode, phones fetch from this server"),))
-    phones = tuple(_phones(fetch_like_phones(session, site)))
     if isinstance(transport, S3Transport):
         try:
             bucket = compare_bucket(session, site, transport)
         except TransportError as e:
-            return DeliveryCheck((Finding(f"Bucket {settings.s3_bucket}", CheckState.ERROR, str(e)), *phones))
-        return DeliveryCheck((*_bucket(settings.s3_bucket, bucket), *phones), bucket)
+            return DeliveryCheck((Finding(f"Bucket {settings.s3_bucket}", CheckState.ERROR, str(e)),))
+        return DeliveryCheck(tuple(_bucket(settings.s3_bucket, bucket)), bucket)
     if isinstance(transport, ScriptTransport):
-        return DeliveryCheck((_script(transport), *phones))
-    return DeliveryCheck((Finding("File transport: none, something else fetches the files"), *phones))
+        return DeliveryCheck((_script(transport),))
+    return DeliveryCheck((Finding("File transport: none, something else fetches the files"),))
 
 
 def _script(transport: ScriptTransport) -> Finding:
@@ -77,10 +88,42 @@ def _wrong(name: str, what: str, keys: Sequence[str], state: CheckState, why: st
     return Finding(f"Bucket {name}: {_files(len(keys))} {what} ({_some(keys)})", state, remedy)
 
 
-def _phones(fetches: Sequence[PhoneFetch]) -> Iterator[Finding]:
-    for one in fetches:
-        what = f"As phone {format_mac(one.mac)}: GET {one.url}"
-        yield Finding(what, CheckState.ERROR if one.trouble else CheckState.OK, one.trouble)
+def _phones(boots: Sequence[PhoneBoot]) -> Iterator[Finding]:
+    """What differs, by device and file; one line for a phone that would get everything."""
+    late = [boot.model for boot in boots if not boot.steps and not boot.error]
+    for boot in boots:
+        what = f"As phone {format_mac(boot.mac)} ({boot.label or boot.model})"
+        if boot.error:
+            yield Finding(f"{what}: not asked", CheckState.WARNING, boot.error)
+        elif boot.steps:
+            yield from _boot(what, boot)
+    if late:
+        remedy = "Ask as one device of such a model: webprov check --delivery --device MAC"
+        yield Finding(f"DMS not asked for {_some(late)}: the time was over", CheckState.WARNING, remedy)
+
+
+def _boot(what: str, boot: PhoneBoot) -> Iterator[Finding]:
+    asked = [step for step in boot.steps if step.asked]
+    differing = [step for step in asked if step.differs or step.status in (0, 401)]
+    for step in differing:
+        where = f"{what}: {boot.url}/{step.request}"
+        waits = step.request in boot.waiting
+        yield Finding(where, CheckState.WARNING, _WAITS) if waits else Finding(where, CheckState.ERROR, step.note)
+    if len(asked) < len(boot.steps):
+        first = boot.steps[len(asked)]
+        yield Finding(f"{what}: {_files(len(boot.steps) - len(asked))} not asked for", CheckState.WARNING, first.note)
+    elif not differing:
+        yield Finding(f"{what} at {boot.url}: {_counts(asked)}")
+
+
+def _counts(asked: Sequence[Step]) -> str:
+    current = sum(step.current for step in asked)
+    there = sum(step.status == 200 for step in asked) - current
+    absent = len(asked) - current - there
+    parts = [f"{_files(current)} current"]
+    parts += [f"{_files(there)} there that webprov did not make"] if there else []
+    parts += [f"{_files(absent)} that it can do without"] if absent else []
+    return ", ".join(parts)
 
 
 def _some(keys: Sequence[str]) -> str:

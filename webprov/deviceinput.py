@@ -8,8 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from webprov.checks import check_on_off, check_override, check_phone_password, check_text, check_variable_name
-from webprov.enums import KeyType
+from webprov.checks import (
+    check_choice,
+    check_on_off,
+    check_override,
+    check_phone_password,
+    check_text,
+    check_variable_name,
+)
+from webprov.enums import KeyType, ProvisioningWindow
 from webprov.errors import InvalidInput, InvalidValue
 from webprov.mac import parse_mac
 from webprov.phones.timezones import check_language, check_timezone
@@ -73,6 +80,10 @@ _CHECKS: dict[str, Callable[[str], str | bool]] = {
     "prov_user": check_text,
     "prov_password": check_phone_password,
 }
+_NO_COLUMNS: dict[str, Callable[[str], str | bool]] = {
+    "provisioning_window": lambda text: check_choice(text, ProvisioningWindow) if text.strip() else ""
+}
+"""What forms have, and the device CSV has not."""
 
 
 @lru_cache(maxsize=20_000)  # a CSV asks for the same names in every row
@@ -93,7 +104,8 @@ def known_column(name: str) -> bool:
 def parse_device(flat: Mapping[str, str], *, complete: bool = False) -> DeviceInput:
     """Check every value of `flat`; raises InvalidInput with a sentence per name."""
     reader = _Reader(flat)
-    values = {name: reader.checked(name, check) for name, check in _CHECKS.items() if name in flat}
+    checks = (_CHECKS | _NO_COLUMNS).items()
+    values = {name: reader.checked(name, check) for name, check in checks if name in flat}
     given = DeviceInput(
         mac=str(reader.checked("mac", parse_mac)),
         values=values,

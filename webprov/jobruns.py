@@ -18,6 +18,7 @@ from webprov.errors import WebprovError
 from webprov.followups import programs_per_device
 from webprov.jobs import JOBS_DUTY, UNDER_WAY
 from webprov.mac import format_mac
+from webprov.phones.modelkeys import MOST_COMMANDS
 from webprov.provisioning import ProvisionResult, provision_devices
 from webprov.site import SiteLoader
 from webprov.store.database import bump, writing
@@ -33,8 +34,9 @@ log = logging.getLogger(__name__)
 
 _FIRST_BATCH = 8
 _BATCH_SECONDS = 5
-_RUNS_IN_A_TURN = 8
-"""Programs one after the other, each for at most 65 s: even if all hang, a batch ends before its turn must."""
+_RUNS_IN_A_TURN = MOST_COMMANDS + 1
+"""Programs one after the other, the transport's script with the commands of a model, each for at most 65 s: even if all
+hang, a batch ends before its turn must."""
 _ITEMS: Any = JobItem.__table__
 _LISTEN_SECONDS = 1.0
 _LOOK_SECONDS = 5.0

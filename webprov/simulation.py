@@ -63,18 +63,29 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request and what became of it. `status` as in HTTP, whatever the protocol; 0: no answer, or not asked."""
+    """One request and what became of it. `status` as in HTTP, whatever the protocol; 0: no answer, or not asked.
+
+    `expected`: provisioning made this file, so it should be there; `current`: what came is just that.
+    """
 
     request: str
     status: int
     bytes: int
     required: bool
     note: str
+    expected: bool = False
+    current: bool = False
+    asked: bool = True
 
     @property
     def failed(self) -> bool:
         """Whether the phone cannot go on without this file, and has not got it."""
         return self.required and self.status != 200
+
+    @property
+    def differs(self) -> bool:
+        """Whether the phone would get something else than what should be there."""
+        return self.failed or (self.expected and not self.current)
 
 
 def plan_boot(
@@ -107,11 +118,19 @@ def play(plan: Plan, seconds: float = _LONGEST_SECONDS) -> Iterator[Step]:
     for request in plan.requests:
         left = end - time.monotonic()
         gone = gone or ("" if left > 0.5 else f"the {seconds:.0f} s of a simulation are over")
+        known = plan.files.get(request.name.casefold())
+        step = Step(request.name, 0, 0, not request.optional, f"Not asked: {gone}.", known is not None, asked=not gone)
         if gone:
-            yield Step(request.name, 0, 0, not request.optional, f"Not asked: {gone}.")
+            yield step
             continue
         got = download(plan.server, request.name, left)
-        yield Step(request.name, got.status, got.size, not request.optional, _note(plan, request, got))
+        yield replace(
+            step,
+            status=got.status,
+            bytes=got.size,
+            note=_note(plan, request, got),
+            current=known is not None and not got.trouble and got.sha256 == known.sha256,
+        )
         if got.status in _ENDS:
             gone = _ENDS[got.status]
 
@@ -245,7 +264,9 @@ def _note(plan: Plan, request: BootRequest, got: Download) -> str:
     if got.status == 200:
         return _compared(plan, known, got.sha256)
     words = _WORDS.get(got.status, f"The server answered {got.status}.")
-    if got.status == 404 and request.optional:
+    if got.status == 401 and not plan.server.user:
+        return "The server asks for a user and a password, and phones are told none."
+    if got.status == 404 and request.optional and known is None:
         return "It is not there; the phone can do without it."
     if got.status == 404:
         return f"{words} {_why_missing(plan, known)}"
@@ -262,7 +283,9 @@ def _compared(plan: Plan, known: Known | None, checksum: str) -> str:
         )
     if checksum in known.older:
         return "Older content: the newest file has not arrived there yet."
-    return "Other content than webprov last made: provision the device, or see who else writes there."
+    if plan.server.mark:
+        return "Other content than webprov last made: provision the device, or see who else writes there."
+    return "Other content than webprov last made: that server keeps old copies, or somebody else writes there."
 
 
 def _why_missing(plan: Plan, known: Known | None) -> str:
@@ -275,4 +298,4 @@ def _why_missing(plan: Plan, known: Known | None) -> str:
             "webprov has it, but does not give it out here: see the networks allowed, its provisioning window, and the"
             " fetch log for why."
         )
-    return "webprov has made it: see whether it was carried to that server."
+    return "webprov has made it: see whether it was carried to that server, into this very folder."

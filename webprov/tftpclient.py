@@ -44,6 +44,8 @@ def fetch_tftp(
                 if len(reply) - 4 < block_bytes:
                     client.sendto(_ack(number), server)
                     return
+            else:
+                take(b"")  # whoever takes decides how long a server may answer with other blocks
             reply, server = _ask(client, _ack(number), server, seconds)
 
 

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import delete, select
 
 from tests.factories import MAC, make_device, make_tenant, small_config
-from tests.pages import PASSWORD, post, post_settings
+from tests.pages import PASSWORD, error_at, post, post_settings
+from views import delivery
 from webprov.changes.settings import save_settings
 from webprov.enums import Role
 from webprov.provisioning import provision_device
@@ -125,7 +126,15 @@ def test_comparing_finds_what_differs_and_repairs_it(admin, session, storage, tm
     page = post(admin, "/delivery/check", "/delivery/").text
 
     assert "1 file still to be delivered" in page
-    assert "127.0.0.1:9: no answer" in page
+    assert "Nothing listens at 127.0.0.1:9." in page
+
+
+def test_one_comparison_at_a_time(admin, session, provision):
+    save_settings(session, {"mode": "external", "external_server": "127.0.0.1:9"}, CONSOLE)
+    with delivery._COMPARING:
+        answer = post(admin, "/delivery/check", "/delivery/")
+
+    assert "A comparison is running already." in admin.get(answer.location).text
 
 
 def test_comparing_has_a_limit(admin):
@@ -204,3 +213,18 @@ def test_test_script_says_what_is_wrong(admin, provision, script, typed, sentenc
 
     assert sentence in answer.text
     assert "ended well" not in answer.text
+
+
+def test_the_dms_is_asked_as_the_device_typed(admin, session, provision):
+    save_settings(session, {"mode": "external", "external_server": "127.0.0.1:9"}, CONSOLE)
+    provision()
+
+    right = post(admin, "/delivery/check", "/delivery/", device=MAC.lower()).text
+    wrong = post(admin, "/delivery/check", "/delivery/", device="80:5E:C0:00:00:99")
+    nonsense = post(admin, "/delivery/check", "/delivery/", device="<b>")
+
+    assert "As phone 80:5E:C0:00:00:01 (Desk &lt;1&gt;)" in right
+    assert f'value="{MAC.lower()}"' in right
+    assert error_at(wrong, "check-device") == "There is no device 80:5E:C0:00:00:99."
+    assert "&lt;b&gt;" in error_at(nonsense, "check-device")
+    assert "As phone" not in wrong.text + nonsense.text

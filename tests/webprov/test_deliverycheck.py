@@ -1,8 +1,3 @@
-import base64
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.request import parse_http_list, parse_keqv_list
-
 import pytest
 from sqlalchemy import select
 
@@ -126,98 +121,6 @@ def test_a_bucket_that_cannot_be_listed_is_an_error(session, load, prefix, fault
     with pytest.raises(TransportError):
         compare(session, load)
     assert [one.state for one in check_delivery(session, load()).findings if "Bucket" in one.what] == ["error"]
-
-
-class _Dms(BaseHTTPRequestHandler):
-    """Serves `files` to who knows phone / secret by `scheme`."""
-
-    def do_GET(self):
-        server = self.server
-        if server.scheme and not self._knows():
-            self.send_response(401)
-            challenge = 'Basic realm="d"' if server.scheme == "basic" else 'Digest realm="d", nonce="n1", qop="auth"'
-            self.send_header("WWW-Authenticate", challenge)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        content = server.files.get(self.path)
-        self.send_response(404 if content is None else 200)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def _knows(self):
-        kind, _, rest = self.headers.get("Authorization", "").partition(" ")
-        if self.server.scheme == "basic":
-            return kind == "Basic" and base64.b64decode(rest) == b"phone:secret"
-        given = parse_keqv_list(parse_http_list(rest)) if kind == "Digest" else {}
-        return given.get("username") == "phone" and given.get("uri") == self.path and "response" in given
-
-    def log_message(self, *_):
-        """Quiet."""
-
-
-@pytest.fixture
-def dms():
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Dms) as server:
-        server.scheme, server.files = "basic", {}
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def behind(session, load, config, dms):
-    """External mode without transport; phones fetch from `dms`, which has the files as they lie here."""
-    typed = {
-        "mode": "external",
-        "external_server": f"127.0.0.1:{dms.server_port}",
-        "external_protocol": "http",
-        "external_user": "phone",
-        "external_password": "secret",
-    }
-    save_settings(session, typed, CONSOLE)
-    provision_device(session, load(), MAC)
-    folder = config.provisioning_dir / "test-desk"
-    dms.files = {f"/provisioning/test-desk/{file.name}": file.read_bytes() for file in folder.iterdir()}
-    return dms
-
-
-def as_phone(session, load):
-    (found,) = [one for one in check_delivery(session, load()).findings if one.what.startswith("As phone")]
-    return found.state.value, found.remedy
-
-
-@pytest.mark.parametrize("scheme", ["", "basic", "digest"])
-def test_a_phone_gets_its_file_from_the_dms(session, load, behind, scheme):
-    behind.scheme = scheme
-
-    assert as_phone(session, load) == ("ok", "")
-
-
-def test_wrong_credentials_at_the_dms_are_told(session, load, behind):
-    save_settings(session, {"external_password": "other"}, CONSOLE)
-
-    assert "refuses the phones' credentials (401)" in as_phone(session, load)[1]
-
-
-def test_a_file_that_the_dms_lacks_or_has_otherwise_is_told(session, load, behind):
-    behind.files = dict.fromkeys(behind.files, b"old")
-    other = as_phone(session, load)
-    behind.files = {}
-    missing = as_phone(session, load)
-
-    assert other[0] == missing[0] == "error"
-    assert "another content" in other[1]
-    assert "no such file (404)" in missing[1]
-
-
-def test_a_dms_that_does_not_answer_is_told(session, load, behind):
-    save_settings(session, {"external_server": "127.0.0.1:9", "external_password": "secret"}, CONSOLE)
-
-    assert "127.0.0.1:9: no answer" in as_phone(session, load)[1]
 
 
 def test_local_mode_has_nothing_to_compare(session, load):

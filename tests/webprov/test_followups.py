@@ -7,6 +7,7 @@ from webprov.changes.settings import save_settings
 from webprov.delivery.script import GRACE_SECONDS, TIME_SECONDS
 from webprov.followups import command_runs, programs_per_device
 from webprov.jobruns import batch_size
+from webprov.phones.modelkeys import MOST_COMMANDS
 from webprov.provisioning import provision_device, provision_devices
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
@@ -168,6 +169,6 @@ def test_a_batch_of_a_job_ends_in_its_turn_even_if_every_program_hangs(load, pro
 
     assert (before, programs_per_device(load())) == (0, 2)
     assert batch_size(0) == BATCH
-    for programs in range(1, 10):
+    for programs in range(1, MOST_COMMANDS + 2):  # with the transport's script
         in_turn = -(-batch_size(programs) // 2) * programs
         assert in_turn * (TIME_SECONDS + GRACE_SECONDS) < LONGEST_TURN_SECONDS

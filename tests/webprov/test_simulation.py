@@ -1,7 +1,10 @@
 """The boot sequence of a real model against a running webprov, by every protocol, and against servers that are none."""
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -167,6 +170,63 @@ def test_a_silent_server_does_not_hold_it_for_long(simulated, protocol):
 
     assert steps[0].note == "No answer within 1 s."
     assert steps[3].failed
+
+
+@pytest.mark.parametrize("protocol", ["http", "https", "ftp"])
+def test_a_server_that_drips_does_not_hold_it_for_long(simulated, protocol):
+    with socket.create_server(("127.0.0.1", 0)) as dripping:
+        thread = threading.Thread(target=drip, args=(dripping,))
+        thread.start()
+        began = time.monotonic()
+        steps = list(play(simulated.plan(url=f"{protocol}://127.0.0.1:{dripping.getsockname()[1]}"), seconds=1))
+        took = time.monotonic() - began
+    thread.join()
+
+    assert steps[0].note in ("The answer was not complete within 1 s.", "No answer within 1 s.")
+    assert took < 8
+
+
+def test_a_tftp_server_that_repeats_another_block_does_not_hold_it_for_long(simulated):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(2)
+        thread = threading.Thread(target=repeat, args=(server,))
+        thread.start()
+        began = time.monotonic()
+        steps = list(play(simulated.plan(url=f"tftp://127.0.0.1:{server.getsockname()[1]}"), seconds=1))
+        took = time.monotonic() - began
+        thread.join()
+
+    assert steps[0].note[:15] in ("It takes longer", "No answer withi")
+    assert took < 8
+
+
+def repeat(server: socket.socket) -> None:
+    with suppress(TimeoutError):
+        while True:
+            _, sender = server.recvfrom(1_000)
+            server.sendto(b"\0\3\0\7other", sender)
+
+
+def drip(server: socket.socket) -> None:
+    """Take one connection and send it a byte every tenth of a second, of something that never ends."""
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        connection.sendall(b"\x16\x03\x03\x3f\xff" if b"\x16" in peek(connection) else b"2")
+        for _ in range(100):
+            connection.sendall(b"2")
+            time.sleep(0.1)
+
+
+def peek(connection: socket.socket) -> bytes:
+    """What the client says first, if it does."""
+    connection.settimeout(0.3)
+    try:
+        return connection.recv(1, socket.MSG_PEEK)
+    except TimeoutError:
+        return b""
+    finally:
+        connection.settimeout(5)
 
 
 @pytest.mark.parametrize(

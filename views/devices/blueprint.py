@@ -9,7 +9,6 @@ from views.database import db_session
 from views.firmwareseen import phone_seen
 from views.site import current_site
 from webprov.changes.devices import find_device
-from webprov.enums import ProvisioningWindow
 from webprov.errors import InvalidValue
 from webprov.fetchlist import FetchQuery, list_fetches
 from webprov.fetchwords import words_for
@@ -19,7 +18,7 @@ from webprov.phones.phonemodel import PhoneModel
 from webprov.provisioning import ProvisionResult, provision_device
 from webprov.rights import Right
 from webprov.store.models import Device, utc_now
-from webprov.store.windowrecords import closing_time
+from webprov.store.windowrecords import closing_time, window_of
 from webprov.uploads import count_uploads
 
 bp = Blueprint("devices", __name__, url_prefix="/devices")
@@ -50,7 +49,7 @@ def device_page(template: str, device: Device, tab: str, **values: Any) -> str:
         "upload_count": count_uploads(session, device),
         "uploads_enabled": site.settings.uploads_enabled,
         "seen": phone_seen(device, model),
-        "windows_close": site.settings.provisioning_window is ProvisioningWindow.FIRST_FETCH,
+        "window": window_of(device.provisioning_window, site.settings.provisioning_window).value,
         "window_until": closing_time(session, device.id),
         "now": utc_now(),
         "may_edit": current_actor().may(Right.EDIT_DEVICES, device.tenant_id),

@@ -15,9 +15,10 @@ from views.paging import here, pager
 from views.partials import wants_partial
 from views.site import current_site
 from webprov.devicelist import DeviceQuery, PhoneState, Sort, list_devices
-from webprov.enums import FileState, ProvisioningWindow
+from webprov.enums import FileState
 from webprov.rights import Right
 from webprov.store.models import Device, utc_now
+from webprov.store.windowrecords import windows_close
 
 PAGE_SIZES = (25, 50, 100, 200)
 _STATES: dict[str, FileState | PhoneState] = {
@@ -63,7 +64,7 @@ def index() -> ResponseReturnValue:
         "firmware_of": lambda device: firmware_of(device.user_agent, device.model, device.tenant),
         "is_partial": wants_partial(),
         "own_credentials": current_site().settings.device_credentials,
-        "windows_close": current_site().settings.provisioning_window is ProvisioningWindow.FIRST_FETCH,
+        "windows_close": windows_close(db_session(), current_site().settings.provisioning_window),
     }
     if not wants_partial():
         return render_template("devices/index.html", models=models_in_use(), tenants_here=visible_tenants(), **values)

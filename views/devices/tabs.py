@@ -143,6 +143,7 @@ def changes(mac: str) -> ResponseReturnValue:
 
 def _phone_page(device: Device, form: PhoneForm) -> str:
     form.offer_tenants([(tenant.name, tenant.label or tenant.name) for tenant in visible_tenants()])
+    form.say_window(current_site().settings.provisioning_window)
     zone, source = effective_timezone(device)
     return device_page(
         "devices/phone.html",

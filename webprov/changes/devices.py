@@ -24,6 +24,7 @@ from webprov.store.devicedata import TenantData
 from webprov.store.models import CustomVariable, Device, Key, Line, Tenant, utc_now
 from webprov.store.rotation import keep_previous_pair
 from webprov.store.secrets import random_password
+from webprov.store.windowrecords import open_windows
 from webprov.uploads import forget_uploads, remove_uploads
 
 
@@ -134,6 +135,9 @@ def apply_input(session: Session, site: Site, device: Device, given: DeviceInput
     device.version += 1
     device.updated_at = utc_now()
     bump(session, "logins")
+    if "provisioning_window" in differences:
+        open_windows(session, [device.id])
+        bump(session, "files")  # listeners know it with the files
     action = "create" if added else "change"
     record_change(session, by, action, "device", device.mac, tenant_id=tenant.id, fields=differences)
     return True

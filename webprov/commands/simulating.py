@@ -1,7 +1,6 @@
 """`webprov simulate`: what a phone would get, request by request (contract)."""
 
 import sys
-from dataclasses import asdict
 
 import click
 
@@ -9,6 +8,8 @@ from webprov.commands.opening import opened, wanted_device
 from webprov.commands.output import json_option, remark, show_json
 from webprov.enums import Protocol
 from webprov.simulation import Step, plan_boot, play
+
+_SHOWN = ("request", "status", "bytes", "required", "note")
 
 
 @click.command()
@@ -40,7 +41,7 @@ def simulate(mac: str, url: str, protocol: str | None, as_json: bool) -> None:
             if not as_json:
                 _show(step, max(len(request.name) for request in plan.requests))
     if as_json:
-        show_json([asdict(step) for step in steps])
+        show_json([{name: getattr(step, name) for name in _SHOWN} for step in steps])
     sys.exit(any(step.failed for step in steps))
 
 

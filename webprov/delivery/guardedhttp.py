@@ -148,7 +148,7 @@ class _Abortable:
     def abort(self, threads: Collection[int]) -> None:
         for sock in (connection.sock for thread in threads if (connection := self._in_use.get(thread))):
             if sock is not None:
-                _shut(sock)
+                shut(sock)
 
 
 class _PlainPool(_Abortable, HTTPConnectionPool):
@@ -159,7 +159,8 @@ class _TlsPool(_Abortable, HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-def _shut(sock: socket.socket) -> None:
+def shut(sock: socket.socket) -> None:
+    """End this connection, whichever thread waits for it."""
     try:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
     except OSError:

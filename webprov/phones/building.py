@@ -8,6 +8,7 @@ from webprov.enums import Protocol
 from webprov.errors import InvalidValue
 from webprov.phones.inheritance import Inheritance, Refused, Resolved, Stated
 from webprov.phones.modelkeys import (
+    MOST_COMMANDS,
     model_segment,
     read_boot,
     read_count,
@@ -41,6 +42,7 @@ class ModelBuilder:
         if missing:
             raise Refused(section.file, section.line, f"[{key}] has no {missing}. Add a line {missing} = ….")
         self._check_templates(resolved)
+        _check_commands(key, resolved)
         translation, digest = self._translation(resolved.values.get("translation_map"))
         model = PhoneModel(
             key=key,
@@ -105,6 +107,21 @@ def _missing(resolved: Resolved) -> str:
     if not any(_numbered(resolved, "template")) and not any(_numbered(resolved, "shared")):
         return "template_1"
     return next((name for name in ("brand", "label") if not resolved.text(name)), "")
+
+
+def _check_commands(key: str, resolved: Resolved) -> None:
+    """Refuse more commands than may hang one after the other, at the first that is too many."""
+    found = _numbered(resolved, "command")
+    if len(found) <= MOST_COMMANDS:
+        return
+    number, stated = found[MOST_COMMANDS]
+    inherited = f" from [{stated.section}]" if stated.section != key else ""
+    raise Refused(
+        stated.file,
+        stated.line,
+        f"[{key}] has {len(found)} commands; at most {MOST_COMMANDS} may run for a phone. Let one program do the work"
+        f" of several, or drop command_{number}{inherited} with an empty value.",
+    )
 
 
 def _numbered(resolved: Resolved, base: str) -> list[tuple[int, Stated]]:

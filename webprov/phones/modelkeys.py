@@ -22,6 +22,8 @@ _MODULES = re.compile(r"([0-9]{1,2}) ?x ?([0-9]{1,3})")
 
 
 FACTS = ("verified", "partly", "unverified")
+MOST_COMMANDS = 7
+"""Each may hang for its whole minute; with the transport's script they must still end within one turn of a worker."""
 
 
 def model_segment(key: str) -> str:

@@ -6,7 +6,6 @@ from hashlib import sha256
 from typing import IO
 
 from webprov.delivery.mediatypes import content_type
-from webprov.enums import ProvisioningWindow
 from webprov.mac import find_mac
 from webprov.serving.access import Access, tenant_of_contacts
 from webprov.serving.askers import Asker, Reason
@@ -39,9 +38,9 @@ class Fetching:
         self._assets = Assets(instance.config.provisioning_dir, self._index.is_segment)
         self._uploads = Uploads(instance)
         self._own_logins = OwnLogins(instance)
-        self._safeguards = Safeguards(instance)
+        self._safeguards = Safeguards(instance, self._index)
         self.gatekeeper = Gatekeeper(instance, self._watch, self._guesses, self._index)
-        self.log = FetchLog(instance, self._keeps_windows)
+        self.log = FetchLog(instance, lambda: self.gatekeeper.rules.settings.provisioning_window)
 
     def fetch_file(
         self, name: str, asker: Asker, condition: Condition | None = None, *, head: bool = False
@@ -126,9 +125,6 @@ class Fetching:
     def _own_credentials(self) -> bool:
         return self.gatekeeper.rules.settings.device_credentials
 
-    def _keeps_windows(self) -> bool:
-        return self.gatekeeper.rules.settings.provisioning_window is not ProvisioningWindow.ALWAYS
-
     def _look_up(self, name: str, asker: Asker) -> tuple[ServedFile | None, FetchedFile]:
         if self.gatekeeper.guessed_names(asker):
             return None, FetchedFile(Reason.LOCKED_OUT)
@@ -136,7 +132,7 @@ class Fetching:
         if len(bare) > _LONGEST_NAME:
             return None, NOT_THERE
         record, settings = self._index.find(bare), self.gatekeeper.rules.settings
-        guarded = self._safeguards.judge(record, asker, settings) if settings.guards_files else Reason.DELIVERED
+        guarded = self._safeguards.judge(record, asker, settings)
         if record is None:
             return None, self._other(bare, asker)
         reason = self._access.judge(record, asker, own_credentials=settings.device_credentials)
@@ -161,7 +157,7 @@ class Fetching:
 
     def _sent_back(self, device: ServedDevice, name: str, asker: Asker) -> FetchedFile:
         reason = self._access.judge_upload(device, asker, own_credentials=self._own_credentials)
-        if reason is Reason.DELIVERED and self.gatekeeper.rules.settings.guards_files:
+        if reason is Reason.DELIVERED:
             reason = self._safeguards.judge_device(device, asker, self.gatekeeper.rules.settings)
         if reason is not Reason.DELIVERED:
             return FetchedFile(reason)

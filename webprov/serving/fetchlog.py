@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Dialect, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
+from webprov.enums import ProvisioningWindow
 from webprov.mac import find_mac
 from webprov.serving.batches import Batches
 from webprov.serving.fetch import Fetch
@@ -17,7 +18,7 @@ from webprov.serving.strangers import note_strangers
 from webprov.store.database import BulkStatement, time_value, writing
 from webprov.store.instance import Instance
 from webprov.store.models import Device, FetchRecord, KnownSource
-from webprov.store.windowrecords import note_fetched
+from webprov.store.windowrecords import note_fetched, window_of
 from webprov.texts import safe_text
 
 _KNOWN_AGAIN_SECONDS = 600
@@ -29,10 +30,12 @@ _LONGEST = 250
 class FetchLog:
     """Collects the fetches of one process and writes them each second; serving never waits for it."""
 
-    def __init__(self, instance: Instance, keeps_windows: Callable[[], bool] = lambda: False) -> None:
-        """`keeps_windows`: whether provisioning windows close at present."""
+    def __init__(
+        self, instance: Instance, window: Callable[[], ProvisioningWindow] = lambda: ProvisioningWindow.ALWAYS
+    ) -> None:
+        """`window`: the provisioning window of devices that have not chosen one, at present."""
         self._instance = instance
-        self._keeps_windows = keeps_windows
+        self._window = window
         self._known: dict[str, float] = {}
         self._bulk = _Statements(instance.engine.dialect)
         self._batches = Batches[Fetch]("Fetches", self._write, pause_seconds=1)
@@ -56,11 +59,13 @@ class FetchLog:
             last = {fetch.mac: fetch for fetch in batch if fetch.delivered and fetch.mac in ids}
             changed = [self._bulk.device_row(fetch, ids[mac]) for mac, fetch in last.items()]
             self._bulk.update_device.execute(session.connection(), changed)
-            if self._keeps_windows():
-                fetched = {
-                    ids[mac]: (fetch.revision, datetime.fromtimestamp(fetch.at, UTC)) for mac, fetch in last.items()
-                }
-                note_fetched(session, fetched)
+            closing = {
+                ids[mac]: (fetch.revision, datetime.fromtimestamp(fetch.at, UTC))
+                for mac, fetch in last.items()
+                if window_of(known[mac].provisioning_window, self._window()) is ProvisioningWindow.FIRST_FETCH
+            }
+            if closing:
+                note_fetched(session, closing)
             self._update_sources(session, {fetch.source for fetch in last.values()})
             tenants = (known[mac].tenant_id if mac in known else STRANGERS for mac in macs)
             count_fetches(session, list(zip(tenants, batch, strict=True)))
@@ -132,11 +137,12 @@ class _Statements:
 
 
 def _devices(session: Session, macs: Iterable[str]) -> dict[str, Any]:
-    """Id and tenant by MAC of the devices among these, as they are in this transaction: none deleted meanwhile."""
+    """Id, tenant, window by MAC of the devices among these, as they are in this transaction: none deleted meanwhile."""
     wanted = sorted({mac for mac in macs if mac})
     found: dict[str, Any] = {}
     for part in _chunks(wanted):
-        rows = session.execute(select(Device.mac, Device.id, Device.tenant_id).where(Device.mac.in_(part)))
+        columns = (Device.mac, Device.id, Device.tenant_id, Device.provisioning_window)
+        rows = session.execute(select(*columns).where(Device.mac.in_(part)))
         found.update((row.mac, row) for row in rows)
     return found
 

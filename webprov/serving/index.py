@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webprov.delivery.mediatypes import content_type
+from webprov.enums import ProvisioningWindow
 from webprov.serving.sources import Network, parse_networks
 from webprov.store.models import Counter, Device, RenderedFileRecord, Tenant
 from webprov.store.watch import CounterWatch
@@ -30,7 +31,7 @@ _REST_FACTOR = 10
 
 class ServedDevice(NamedTuple):
     """What serving needs to know of a device. `shared`, `uploads`: names by key, one a line; `own_only`: it has used
-    its own credentials, so shared ones no longer open its files (PH-08)."""
+    its own credentials, so shared ones no longer open its files (PH-08); `window`: its own choice, if any (PH-06)."""
 
     id: int
     mac: str
@@ -42,6 +43,7 @@ class ServedDevice(NamedTuple):
     revision: int
     shared: str
     uploads: str
+    window: str
 
     def needs(self, key: str) -> bool:
         """Whether `key` is one of the shared files of its model."""
@@ -83,6 +85,8 @@ class FileIndex:
         self._segments: frozenset[str] = frozenset()
         self._networks: Mapping[str, tuple[Network, ...]] = {}
         self._sharing: frozenset[str] = frozenset()
+        self.closes_windows = False
+        """Whether a device has chosen for itself that its provisioning window closes (PH-06)."""
         self._count = -1
         self._behind = threading.Event()
         self._closing = threading.Event()
@@ -184,6 +188,7 @@ class FileIndex:
         self._segments = frozenset(row.segment.casefold() for row in rows if row.segment)
         self._networks = {row.name: _networks(row.networks) for row in tenants}
         self._sharing = frozenset(device.tenant for device in devices.values() if not device.own_only)
+        self.closes_windows = any(device.window == ProvisioningWindow.FIRST_FETCH for device in devices.values())
         self._count = count
 
 
@@ -195,7 +200,7 @@ _FILES: Select[Any] = select(
 )
 _DEVICES: Select[Any] = select(
     *(_columns[name] for name in ("id", "mac", "enabled", "own_login_at", "model", "revision")),
-    *(_columns[name] for name in ("shared_names", "upload_names")),
+    *(_columns[name] for name in ("shared_names", "upload_names", "provisioning_window")),
     _tenant.c.name.label("tenant"),
     _tenant.c.networks,
 ).select_from(Device.__table__.join(_tenant))
@@ -240,6 +245,7 @@ def _served_device(row: Row[Any]) -> ServedDevice:
         row.revision,
         sys.intern(row.shared_names),
         row.upload_names,
+        row.provisioning_window,
     )
 
 

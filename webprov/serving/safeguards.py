@@ -1,6 +1,6 @@
 """What may be asked of a phone beside network and credentials before it gets its own files: that its provisioning
-window is open (security PH-06), that it does not call itself another phone (PH-13). Both are settings, and off they
-cost nothing.
+window is open (security PH-06), that it does not call itself another phone (PH-13). Both are settings, the first of
+each device too, and off they cost nothing.
 """
 
 from datetime import UTC, datetime
@@ -14,19 +14,20 @@ from webprov.phones.catalogcache import CatalogCache
 from webprov.phones.discovery import Discovery
 from webprov.rendering.library import TemplateLibrary
 from webprov.serving.askers import Asker, Reason
-from webprov.serving.index import ServedDevice, ServedFile
+from webprov.serving.index import FileIndex, ServedDevice, ServedFile
 from webprov.store.instance import Instance
 from webprov.store.settings import ProvisioningSettings
-from webprov.store.windowrecords import DeviceWindow
+from webprov.store.windowrecords import DeviceWindow, window_of
 
-_NO_DEVICE = ServedDevice(0, "", "", (), False, False, "", 0, "", "")
+_NO_DEVICE = ServedDevice(0, "", "", (), False, False, "", 0, "", "", "")
 
 
 class Safeguards:
     """Judges requests for files of one device; the models are read when first needed."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, index: FileIndex) -> None:
         self._instance = instance
+        self._index = index
         self._catalogs: CatalogCache | None = None
         self._catalog: Catalog | None = None
         self._discoveries: dict[str, Discovery] = {}
@@ -44,8 +45,13 @@ class Safeguards:
         """DELIVERED, or why `asker`, who may have the files of `device`, gets none for now."""
         if settings.user_agent_check is UserAgentCheck.REFUSE and self._is_another(device, asker.user_agent):
             return Reason.OTHER_PHONE
-        if settings.provisioning_window is ProvisioningWindow.FIRST_FETCH and not self._is_open(device.id):
-            return Reason.WINDOW_CLOSED
+        system = settings.provisioning_window
+        closes = window_of(device.window, system) is ProvisioningWindow.FIRST_FETCH
+        if closes or system is ProvisioningWindow.FIRST_FETCH or self._index.closes_windows:
+            is_open = self._is_open(
+                device.id
+            )  # of all alike where any closes, so that none is told by its time (PH-03)
+            return Reason.DELIVERED if is_open or not closes else Reason.WINDOW_CLOSED
         return Reason.DELIVERED
 
     def _is_open(self, device_id: int) -> bool:

@@ -180,6 +180,7 @@ class Device(Base):
     restored_revision: Mapped[int] = mapped_column(default=0, server_default="0")  # the one put back; 0: rendered
     shared_names: Mapped[str] = mapped_column(default="", server_default="")  # shared files it needs, one a line
     upload_names: Mapped[str] = mapped_column(default="", server_default="")  # what it may upload, one a line
+    provisioning_window: Mapped[str] = mapped_column(default="", server_default="", index=True)  # "": as settings say
 
     script_exit: Mapped[int | None]  # of the transport script; None: it never ran, or could not be started
     script_output: Mapped[str] = mapped_column(default="", server_default="")

@@ -88,12 +88,6 @@ class ProvisioningSettings:
         return self.mode is ProvisioningMode.LOCAL or self.serve_locally
 
     @property
-    def guards_files(self) -> bool:
-        """Whether more than network and credentials decides who gets a device's files (`serving.safeguards`)."""
-        refuses = self.user_agent_check is UserAgentCheck.REFUSE
-        return refuses or self.provisioning_window is not ProvisioningWindow.ALWAYS
-
-    @property
     def place(self) -> tuple[str, ...]:
         """Where pushed objects lie; what is known of another place says nothing about this one (spec 6)."""
         return self.mode, self.transport, self.s3_endpoint, self.s3_bucket, self.s3_prefix

@@ -1,7 +1,8 @@
 """Provisioning windows: until when a phone may still fetch its own files (security PH-06).
 
 A device without a row may fetch: it has not got its files yet, or somebody opened its window again. The first fetch of
-its present revision lets the window close a day later. Nothing is written while the setting is off.
+its present revision lets the window close a day later. The settings say whether windows close, and each device may say
+otherwise; nothing is written for those that stay open.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webprov.enums import ProvisioningWindow
 from webprov.store.models import Base, Device
 
 OPEN_HOURS = 24
@@ -22,6 +24,11 @@ class DeviceWindow(Base):
     __tablename__ = "device_windows"
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True)
     closes_at: Mapped[datetime]
+
+
+def window_of(own: str, system: ProvisioningWindow) -> ProvisioningWindow:
+    """What holds for a device: its own choice, or where it has none the system's."""
+    return ProvisioningWindow(own or system)
 
 
 def note_fetched(session: Session, fetched: Mapping[int, tuple[int, datetime]]) -> None:
@@ -44,9 +51,15 @@ def note_fetched(session: Session, fetched: Mapping[int, tuple[int, datetime]]) 
 
 
 def open_windows(session: Session, device_ids: Collection[int] | None = None) -> None:
-    """Open the windows of these devices, or of all. In a transaction."""
-    chosen = delete(DeviceWindow)
-    session.execute(chosen if device_ids is None else chosen.where(DeviceWindow.device_id.in_(device_ids)))
+    """Open the windows of these devices, or of all that have none of their own. In a transaction."""
+    chosen = select(Device.id).where(Device.provisioning_window == "") if device_ids is None else device_ids
+    session.execute(delete(DeviceWindow).where(DeviceWindow.device_id.in_(chosen)))
+
+
+def windows_close(session: Session, system: ProvisioningWindow) -> bool:
+    """Whether the window of any device closes."""
+    own = select(Device.id).where(Device.provisioning_window == ProvisioningWindow.FIRST_FETCH)
+    return system is ProvisioningWindow.FIRST_FETCH or session.scalar(own.limit(1)) is not None
 
 
 def closing_time(session: Session, device_id: int) -> datetime | None:

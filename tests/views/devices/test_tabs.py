@@ -13,7 +13,8 @@ from webprov.deviceinput import parse_device
 from webprov.enums import Role
 from webprov.rights import CONSOLE
 from webprov.store.database import writing
-from webprov.store.models import Device, FetchRecord, utc_now
+from webprov.store.models import ChangeRecord, Device, FetchRecord, utc_now
+from webprov.store.windowrecords import DeviceWindow, closing_time
 
 MINE, FOREIGN, OTHER = "805EC0000001", "805EC0000002", "805EC0000009"
 
@@ -75,6 +76,7 @@ def test_another_mac_replaces_the_phone(admin, devices, session, config):
         ("timezone", "Mars/Base", "Mars/Base"),
         ("language", "klingon!", "klingon"),
         ("tenant", "nobody", "There is no tenant"),
+        ("provisioning_window", "sometimes", "is not known here"),
     ],
 )
 def test_a_refused_phone_tab_keeps_what_was_typed(admin, devices, session, name, text, sentence):
@@ -84,6 +86,37 @@ def test_a_refused_phone_tab_keeps_what_was_typed(admin, devices, session, name,
     assert sentence in html.unescape(error_at(answer, name))
     assert 'value="Kept"' in answer.text
     assert device(session).label == "Desk 1"
+
+
+def test_ph06_a_device_chooses_its_own_window_which_opens_it(admin, devices, session):
+    with writing(session):
+        session.add(DeviceWindow(device_id=device(session).id, closes_at=utc_now()))
+    page = f"/devices/{MINE}/phone"
+    before = admin.get(page).text
+
+    post(admin, page, **typed(session, provisioning_window="first-fetch"))
+
+    after = admin.get(page).text
+    assert (device(session).provisioning_window, closing_time(session, device(session).id)) == ("first-fetch", None)
+    assert "As the settings say: always" in before
+    assert "May fetch" not in before
+    assert "until it has, and a day after" in after
+    assert "chosen for this device" in after
+    assert '<option selected value="first-fetch">' in after
+    assert "Let fetch again" in admin.get("/devices/").text
+
+
+def test_ph06_a_device_stays_open_where_the_settings_close(admin, devices, session):
+    save_settings(session, {"provisioning_window": "first-fetch"}, CONSOLE)
+    page = f"/devices/{MINE}/phone"
+    assert "As the settings say: until a day after the fetch" in admin.get(page).text
+
+    post(admin, page, **typed(session, provisioning_window="always"))
+
+    assert "always <small" in admin.get(page).text
+    session.rollback()
+    changes = session.scalars(select(ChangeRecord).where(ChangeRecord.thing == "device")).all()
+    assert ["", "always"] in [change.fields.get("provisioning_window") for change in changes]
 
 
 def test_the_second_of_two_editors_is_told(admin, devices, session, site):

@@ -2,11 +2,14 @@ import socket
 
 from sqlalchemy import select
 
+from tests.factories import MAC
 from webprov.changes.settings import save_settings
 from webprov.delivery.s3 import open_s3
 from webprov.rights import CONSOLE
 from webprov.store.models import PushRecord
 from webprov.store.settings import load_settings
+
+OTHER = "805EC0000099"
 
 
 def test_check_prints_findings_by_the_contracts_names(webprov):
@@ -48,3 +51,16 @@ def test_check_delivery_says_what_the_bucket_lacks_and_repairs_it(session, stora
 
 def test_repair_needs_delivery(webprov):
     assert webprov.try_("check", "--repair").exit_code == 2
+
+
+def test_the_dms_is_asked_as_the_device_named(session, config, fleet):
+    save_settings(session, {"mode": "external", "external_server": "127.0.0.1:9"}, CONSOLE)
+    fleet("provision", "--all")
+
+    found = fleet.json("check", "--delivery", "--device", MAC, exit_code=1)
+
+    asked = [one for one in found if one["what"].startswith("As phone")]
+    assert {one["what"].partition(")")[0] for one in asked} == {"As phone 80:5E:C0:00:00:01 (Desk 1"}
+    assert (asked[0]["state"], asked[0]["remedy"]) == ("error", "Nothing listens at 127.0.0.1:9.")
+    assert "There is no device 80:5E:C0:00:00:99" in fleet.try_("check", "--delivery", "--device", OTHER).stderr
+    assert fleet.try_("check", "--device", MAC).exit_code == 2

@@ -2,6 +2,7 @@ import pytest
 
 from webprov.enums import Protocol
 from webprov.phones.catalog import load_catalog
+from webprov.phones.modelkeys import MOST_COMMANDS
 from webprov.phones.phonemodel import BootRequest, FileRule, MapEntry, SharedRule
 
 ONE_LINE = 9
@@ -135,6 +136,32 @@ def test_a_bad_line_refuses_its_model_alone(load, line, reason, acme):
     assert (refusal.file, refusal.line, refusal.model) == ("models.d/acme.ini", ONE_LINE + 4, "acme-one")
     assert catalog.model("acme-one") is None
     assert catalog.model("acme-two") is not None
+
+
+def commands(first: int, last: int) -> str:
+    return "".join(f"command_{number} = /bin/echo {number}\n" for number in range(first, last + 1))
+
+
+def test_more_commands_than_a_turn_has_time_for_refuse_the_model(load, acme):
+    catalog = load({"models.d/acme.ini": acme + commands(1, MOST_COMMANDS + 1)})
+
+    [refusal] = catalog.refusals
+    assert refusal.reason == (
+        "[acme-one] has 8 commands; at most 7 may run for a phone. Let one program do the work of several, or drop"
+        " command_8 with an empty value."
+    )
+    assert (refusal.file, refusal.line) == ("models.d/acme.ini", ONE_LINE + 4 + MOST_COMMANDS)
+
+
+def test_inherited_commands_count_and_dropped_ones_do_not(load, acme):
+    more = "[acme-{0}]\nextends = acme-one\nlabel = {0}\n"
+    heavy = more.format("heavy") + "command_20 = /bin/echo\n"
+    swapped = more.format("swapped") + "command_3 =\ncommand_20 = /bin/echo\n"
+    catalog = load({"models.d/acme.ini": acme + commands(1, MOST_COMMANDS) + heavy + swapped})
+
+    [refusal] = catalog.refusals
+    assert (refusal.model, refusal.reason.startswith("[acme-heavy] has 8 commands")) == ("acme-heavy", True)
+    assert len(catalog.model("acme-one").commands) == len(catalog.model("acme-swapped").commands) == MOST_COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,48 @@ def test_ph06_looking_without_fetching_closes_nothing(phones, device_id, session
     assert closing_time(session, device_id) is None
 
 
+def test_ph06_a_device_closes_where_the_others_stay_open(phones, fleet, pass_time, session):
+    device_id = fleet.add_phone(provisioning_window="first-fetch")
+    other = fleet.add_phone("805EC0000002")
+    another = "/provisioning/805ec0000002.cfg"
+    wait_for(lambda: phones.ask(another).status == 200)
+    assert phones.ask(FILE).status == 200
+    phones.settle()
+    assert (closing_time(session, device_id) is None, closing_time(session, other)) == (False, None)
+
+    pass_time(25)
+
+    assert phones.ask(FILE).constant == phones.ask(NOWHERE).constant
+    assert phones.ask(another).status == 200
+
+
+def test_ph06_a_device_stays_open_where_the_others_close(phones, device_id, closed, fleet, session):
+    other = fleet.add_phone("805EC0000002", provisioning_window="always")
+    another = "/provisioning/805ec0000002.cfg"
+    wait_for(lambda: phones.ask(another).status == 200)
+    with writing(session):
+        session.add(DeviceWindow(device_id=other, closes_at=utc_now() - timedelta(days=1)))
+
+    assert (phones.ask(another).status, phones.ask(FILE).status) == (200, 404)
+
+
+def test_ph06_a_devices_own_window_is_closed_for_every_protocol(fleet, session, start_phones, start_ftp, start_tftp):
+    fleet.change(tftp_enabled=True, tftp_networks="127.0.0.0/8")
+    device_id = fleet.add_phone(provisioning_window="first-fetch")
+    with writing(session):
+        session.add(DeviceWindow(device_id=device_id, closes_at=utc_now() - timedelta(minutes=1)))
+    phones, ftp, tftp = start_phones(), start_ftp(), start_tftp()
+
+    with ftplib.FTP() as client:
+        client.connect("127.0.0.1", port_of(ftp), timeout=20)
+        client.login(fleet.settings.ftp_user, fleet.settings.ftp_password)
+        with pytest.raises(ftplib.error_perm):
+            client.retrbinary(f"RETR {NAME}", io.BytesIO().write)
+    with tftp.client() as client:
+        assert fetch(client, NAME).opcode == 5
+    assert phones.ask(FILE).status == 404
+
+
 def test_ph06_without_the_setting_nothing_is_noted(phones, fleet, session):
     fleet.add_phone()
 

@@ -2,9 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from webprov.enums import ProvisioningWindow
 from webprov.store.database import writing
 from webprov.store.models import Device, Tenant
-from webprov.store.windowrecords import closing_time, note_fetched, open_windows
+from webprov.store.windowrecords import closing_time, note_fetched, open_windows, window_of, windows_close
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
@@ -46,3 +47,24 @@ def test_windows_open_for_some_or_for_all(session, ids):
 
     assert left == [False, True, True]
     assert [closing_time(session, device_id) for device_id in ids] == [None] * 3
+
+
+def test_devices_that_have_chosen_are_not_opened_with_the_others(session, ids):
+    with writing(session):
+        session.get(Device, ids[0]).provisioning_window = "first-fetch"
+    note(session, dict.fromkeys(ids, (2, NOON)))
+    with writing(session):
+        open_windows(session)
+
+    assert [closing_time(session, device_id) is None for device_id in ids] == [False, True, True]
+
+
+def test_windows_close_where_the_settings_or_a_device_say_so(session, ids):
+    before = windows_close(session, ProvisioningWindow.ALWAYS)
+    with writing(session):
+        session.get(Device, ids[0]).provisioning_window = "first-fetch"
+
+    assert (before, windows_close(session, ProvisioningWindow.ALWAYS)) == (False, True)
+    assert windows_close(session, ProvisioningWindow.FIRST_FETCH)
+    assert window_of("always", ProvisioningWindow.FIRST_FETCH) is ProvisioningWindow.ALWAYS
+    assert window_of("", ProvisioningWindow.FIRST_FETCH) is ProvisioningWindow.FIRST_FETCH
