@@ -4,7 +4,7 @@ A template that only passes a secret on writes both versions of its file in one 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 
 class Raw(str):
@@ -39,7 +39,7 @@ class Veiled(str):
     __slots__ = ("twin",)
     twin: str
 
-    def __new__(cls, text: str, twin: str) -> "Veiled":
+    def __new__(cls, text: str, twin: str) -> Self:
         """`text` with its `twin`."""
         made = super().__new__(cls, text)
         made.twin = twin
@@ -82,17 +82,10 @@ PAIRED_METHODS = frozenset({"startswith", "endswith", "removeprefix", "removesuf
 """What may be called on a secret without losing its twin."""
 
 
-class VeiledRaw(Raw):
+class VeiledRaw(Raw, Veiled):
     """Raw text with secrets in it."""
 
-    __slots__ = ("twin",)
-    twin: str
-
-    def __new__(cls, text: str, twin: str) -> "VeiledRaw":
-        """`text` with its `twin`."""
-        made = super().__new__(cls, text)
-        made.twin = twin
-        return made
+    __slots__ = ()
 
 
 _VEILED = {Veiled, VeiledRaw}
@@ -114,12 +107,12 @@ def _same(answer: bool, twin: bool) -> bool:
 
 def twin_of(text: str) -> str:
     """What is shown in place of `text`: itself where no secret is in it."""
-    return text.twin if isinstance(text, Veiled | VeiledRaw) else text
+    return text.twin if isinstance(text, Veiled) else text
 
 
 def raw(text: str) -> Raw:
     """The same text, as raw; its twin comes along."""
-    return VeiledRaw(text, text.twin) if isinstance(text, Veiled | VeiledRaw) else Raw(text)
+    return VeiledRaw(text, text.twin) if isinstance(text, Veiled) else Raw(text)
 
 
 def joined(parts: Sequence[str]) -> str:
