@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from tests.properties import examples
-from tests.webprov.serving.fleet import MAC, basic
+from tests.webprov.serving.fleet import MAC, basic, wait_for
 from webprov.serving.credentials import Nonces
 from webprov.serving.http import parse_range
 from webprov.store.database import bump, writing
@@ -345,6 +345,7 @@ def test_phones_are_served_while_the_database_cannot_be_used(phones, monkeypatch
         raise OperationalError("SELECT", {}, Exception("disk I/O error"))
 
     phones.fetching.log.settle(5)
+    wait_for(lambda: phones.fetching._index.knows(MAC))
     monkeypatch.setattr(phones.fetching._index._engine, "connect", broken)
     monkeypatch.setattr(phones.fetching._index._engine, "begin", broken)
     phones.fetching._watch._counts = {"files": 10_000, "settings": 10_000, "lockouts": 10_000}
