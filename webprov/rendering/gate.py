@@ -14,6 +14,7 @@ from webprov.rendering.functions import FILTERS
 from webprov.rendering.kinds import LOOP, Kind, Refused
 from webprov.rendering.loops import Frame, loop_size, loop_variables, name_problem, read_loop
 from webprov.rendering.mako_lexer import control_expression, read_tree
+from webprov.rendering.meaning import template_meaning
 from webprov.rendering.names import CONTACT_COLLECTIONS
 from webprov.rendering.work import MAX_LOOP_DEPTH, Accounts, Call, Reference, Unit
 
@@ -42,7 +43,8 @@ class TemplateFacts:
     """What the gate found. Where there are refusals the template must not be compiled.
 
     `names` maps every variable to the line that first uses it; `loops` is how deep loops are nested and `work` how many
-    nodes run at most, both with the definitions that are called and without the templates that are brought in.
+    nodes run at most, both with the definitions that are called and without the templates that are brought in;
+    `meaning` is the same for texts that differ in comments alone.
     """
 
     file: str
@@ -52,6 +54,7 @@ class TemplateFacts:
     loops: int = 0
     work: int = 0
     refusals: tuple[Refusal, ...] = ()
+    meaning: str = ""
 
 
 def check_template(file: str, text: str) -> TemplateFacts:
@@ -63,7 +66,7 @@ def check_template(file: str, text: str) -> TemplateFacts:
         return TemplateFacts(file, refusals=(Refusal(file, e.line, e.reason),))
     gate = _Gate(file)
     gate.check(tree)
-    return replace(gate.facts(), format=output)
+    return replace(gate.facts(), format=output, meaning=template_meaning(tree, output))
 
 
 def is_template_name(name: str) -> bool:
