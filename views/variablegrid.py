@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement
 
 from views.access import current_actor, requires
 from views.database import db_session
-from views.effects import difference_values
+from views.effects import effect_values
 from views.paging import here
 from views.partials import wants_partial
 from views.site import current_site
@@ -120,7 +120,7 @@ def _effect(grid: Grid, **address: str) -> ResponseReturnValue:
     )
     row = next((row for row in list_variables(db_session(), scope) if row.name == name), None)
     new = CustomValue(row.value if row and row.secret and not value else value.strip(), secret)
-    values = difference_values(grid.what(name, None if "gone" in posted else new)) if grid.what else {}
+    values = effect_values(grid.what(name, None if "gone" in posted else new)) if grid.what else {}
     if wants_partial():
         return render_template("variables/_effect.html", address=address, **values)
     typed = Typed(name, value, secret)

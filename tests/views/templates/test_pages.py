@@ -139,13 +139,10 @@ def test_without_scripts_the_page_checks_and_previews_too(admin, devices):
 
 def test_effect_counts_tenants_and_compares(admin, devices, user):
     part = asked(admin, "effect", GOOD)
-    every = admin.post(
-        EDIT.replace("edit", "effect", 1) + "&all=1", data={"csrf_token": token(admin), "text": GOOD}, headers=HTMX
-    )
 
-    assert "2 of 2 devices use what changes." in part.text
+    assert "2 of 2 devices get different files." in part.text
     assert f"/devices/{MAC}/" in part.text
-    assert "2 of 2 devices compared." in every.text
+    assert "hx-trigger" not in part.text
     assert not (user / NAME).exists()
 
 
@@ -179,7 +176,7 @@ def test_returning_to_shipped_asks_and_removes(admin, devices, user):
     save(admin, GOOD)
     page = f"/templates/return?name={NAME}&scope="
 
-    assert "use what changes" in admin.get(page).text
+    assert "get different files" in admin.get(page).text
     assert post(admin, page, page, seen="other").location.startswith("/templates/return")
     assert post(admin, page, page, seen=seen(admin)).location == f"/templates/{NAME}/"
     assert not (user / NAME).exists()
