@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import sideways
-from tests.factories import make_device, make_tenant, small_config
+from tests.factories import MAC, make_device, make_tenant, small_config
 from webprov.changes.variables import VariableScope, set_variables
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
@@ -68,6 +68,35 @@ def test_counting_is_stopped_and_goes_on(devices, inside, monkeypatch):
     page.get_by_role("button", name="Count on").click()
 
     expect(page.get_by_role("button", name="Stop counting")).to_be_visible()
+
+
+def test_a_tenants_variable_tells_before_it_is_saved(devices, inside, live):
+    page = inside("/tenants/acme/variables/?add=1")
+    page.get_by_label("Name of the new variable").fill("LOG_HOST")
+    page.get_by_label("Value of the new variable").fill("acme.example")
+    page.get_by_role("button", name="What changes").click()
+
+    expect(page.locator("#effect-progress")).to_contain_text("8 of 8 devices get different files.")
+    expect(page.locator("#variables-effect .wp-added")).to_contain_text("syslog = acme.example")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#offer")).to_contain_text("8 devices have stale files.")
+
+
+def test_pasted_and_deleted_variables_of_a_device_tell_it_too(devices, inside):
+    page = inside(f"/devices/{MAC}/variables/own/?paste=1")
+    page.get_by_label("Rows of NAME=value").fill("LOG_HOST=desk.example\nOTHER")
+    page.get_by_role("button", name="What changes").click()
+    expect(page.locator("#variables-effect")).to_contain_text("Row 2: Write NAME=value")
+
+    page.get_by_label("Rows of NAME=value").fill("LOG_HOST=desk.example\nMY_PASSWORD=canary")
+    page.get_by_role("button", name="What changes").click()
+    expect(page.locator("#effect-progress")).to_contain_text("1 of 1 devices get different files.")
+    expect(page.locator("#variables-effect .wp-added")).to_contain_text("syslog = desk.example")
+    page.get_by_role("button", name="Save variables").click()
+    page.get_by_role("link", name="Delete LOG_HOST").click()
+    page.get_by_role("button", name="What changes").click()
+
+    expect(page.locator("#variables-effect .wp-added")).to_contain_text("syslog = log.example")
 
 
 def test_without_scripts_a_button_goes_on(devices, inside):
