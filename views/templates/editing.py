@@ -22,11 +22,11 @@ from webprov.changes.templates import (
     mark_compared,
     save_template,
     tenant_names,
-    upgraded,
 )
 from webprov.errors import Conflict, InvalidInput, InvalidValue
 from webprov.previews import diff_rows
 from webprov.rights import Right
+from webprov.templatebases import upgraded
 from webprov.templatefiles import Template, find_template, template_path, template_text, template_users
 from webprov.templatehelp import help_groups
 from webprov.templatepreviews import offered_devices, preview_template

@@ -194,6 +194,20 @@ def test_an_upgrade_is_marked_with_its_differences(admin, devices, config):
     assert "The shipped file has changed" not in admin.get(f"/templates/{NAME}/?scope=:all").text
 
 
+def test_the_list_tells_which_shipped_files_have_changed(admin, devices, config):
+    save(admin, GOOD)
+    before = admin.get("/templates/").text
+    (config.templates_dir / NAME).write_text(GOOD + "fresh = 1\n")
+
+    after, narrowed = admin.get("/templates/").text, admin.get("/templates/?state=upgraded").text
+
+    assert 'id="behind"' not in before
+    assert "The shipped file below 1 template of yours has changed." in after
+    assert "All tenants: the shipped file has changed" in narrowed
+    assert "test/phone.cfg" not in narrowed
+    assert "No template fits" in admin.get("/templates/?state=upgraded&q=phone").text
+
+
 def test_files_go_up_into_the_editor_and_down_as_they_are(admin, devices, user):
     def upload(content):
         data = {"csrf_token": token(admin), "file": (io.BytesIO(content), "x.cfg")}
