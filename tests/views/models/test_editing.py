@@ -62,7 +62,7 @@ def test_the_page_of_the_model_offers_to_provision_after_saving(admin, devices):
 
     assert "Saved." in page
     assert "3 devices have" in page
-    for text in ("Try Desk 1 first", "Provision 2 of acme", "Provision 1 of globex", "Provision 3 devices"):
+    for text in ("Provision Desk 1 first", "Provision 2 of acme", "Provision 1 of globex", "Provision 3 devices"):
         assert text in page, text
 
 
