@@ -109,16 +109,15 @@ def go_on(token: str) -> ResponseReturnValue:
     asked = _counts().find(token)
     if asked is None:
         return render_template("effects/_lost.html")
-    if "stop" in request.args:
-        asked.is_stopped = True
-    elif "again" in request.args:
-        asked.is_stopped = False
+    if "stop" in request.args or "again" in request.args:
+        asked.is_stopped = "stop" in request.args
     asked.is_outdated = asked.is_outdated or asked.moment != _moment(current_site())
     if asked.is_going_on:
         _advance(asked, _SLICE_SECONDS)
-    known = request.args.get("groups", type=int)
-    is_news = not asked.is_going_on or known != len(asked.count.groups)
-    return render_template("effects/_progress.html", effect=asked, is_partial=True, is_news=is_news)
+    is_going_on = asked.is_going_on
+    is_news = not is_going_on or request.args.get("groups", type=int) != len(asked.count.groups)
+    turns = not is_going_on or "again" in request.args
+    return render_template("effects/_further.html", effect=asked, is_news=is_news, turns=turns)
 
 
 def _advance(asked: Asked, seconds: float) -> None:

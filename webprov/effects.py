@@ -108,13 +108,14 @@ class EffectCount:
 
     @property
     def tallies(self) -> Sequence[Tally]:
-        """Tenant by tenant and model by model, those alone that use what changes; the most different files first."""
+        """Tenant by tenant and model by model, those alone that use what changes: by name, and in the end the most
+        different files first."""
         rows = [
             Tally(group.tenant, group.model, group.label, group.devices, self.differing[group.tenant, group.model])
             for group in self.affected
             if group.new_files
         ]
-        return sorted(rows, key=lambda row: (-row.differing, row.tenant, row.label))
+        return sorted(rows, key=self._order)
 
     def summed(self, by: str) -> Sequence[Tally]:
         """The same with one row for each `tenant` or each `model`."""
@@ -124,7 +125,11 @@ class EffectCount:
             before = found.get(tenant or model, Tally(tenant, model, label, 0, 0))
             counts = before.devices + row.devices, before.differing + row.differing
             found[tenant or model] = Tally(tenant, model, label, *counts)
-        return sorted(found.values(), key=lambda row: (-row.differing, row.tenant, row.label))
+        return sorted(found.values(), key=self._order)
+
+    def _order(self, row: Tally) -> tuple[int, str, str]:
+        """Rows stay where they are for as long as their numbers grow."""
+        return -row.differing if self.is_done else 0, row.tenant, row.label
 
     @property
     def groups(self) -> Sequence[Group]:

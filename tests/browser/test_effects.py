@@ -62,9 +62,15 @@ def test_counting_is_stopped_and_goes_on(devices, inside, monkeypatch):
     page.get_by_role("button", name="What changes").click()
     expect(page.locator("#effect-progress")).to_contain_text("0 of 8 compared so far")
 
+    page.locator("#effect-switch").evaluate("button => { button.isTheSame = true }")
+    for _ in range(3):
+        with page.expect_response(re.compile("/effects/")):
+            pass
+    assert page.locator("#effect-switch").evaluate("button => button.isTheSame")
     page.get_by_role("button", name="Stop counting").click()
     expect(page.locator("#effect-progress")).to_contain_text("Stopped after comparing")
     expect(page.locator("#text")).to_have_value(re.compile(r"new = 1\n$"))
+    expect(page.locator("#effect-switch")).to_be_focused()
     page.get_by_role("button", name="Count on").click()
 
     expect(page.get_by_role("button", name="Stop counting")).to_be_visible()
@@ -90,7 +96,7 @@ def test_pasted_and_deleted_variables_of_a_device_tell_it_too(devices, inside):
 
     page.get_by_label("Rows of NAME=value").fill("LOG_HOST=desk.example\nMY_PASSWORD=canary")
     page.get_by_role("button", name="What changes").click()
-    expect(page.locator("#effect-progress")).to_contain_text("1 of 1 devices get different files.")
+    expect(page.locator("#effect-progress")).to_contain_text("1 of 1 devices gets different files.")
     expect(page.locator("#variables-effect .wp-added")).to_contain_text("syslog = desk.example")
     page.get_by_role("button", name="Save variables").click()
     page.get_by_role("link", name="Delete LOG_HOST").click()

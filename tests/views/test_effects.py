@@ -49,7 +49,7 @@ def test_a_long_count_goes_on_until_it_has_the_number(admin, devices):
         parts.append(admin.get(progress_of(parts[-1]), headers=HTMX).text)
 
     assert "Up to 4 of 4 devices get different files." in first
-    assert "1 of 4 compared so far, 1 of them differ." in re.sub(r"</?strong>", "", first)
+    assert "1 of 4 compared so far, 1 of them differs." in re.sub(r"</?strong>", "", first)
     assert len(parts) == 4
     assert "4 of 4 devices get different files." in parts[-1]
     assert 'id="announce" hx-swap-oob' in parts[-1]

@@ -139,7 +139,7 @@ def test_a_devices_variables_tell_about_its_files(admin, devices):
     new = effect(admin, grid=grid, was="LOG_HOST", value="other.example")
     gone = effect(admin, grid=grid, was="LOG_HOST", gone="1")
 
-    assert "1 of 1 devices get different files." in new.text
+    assert "1 of 1 devices gets different files." in new.text
     assert "syslog = other.example" in new.text
     assert "syslog = old.example" in gone.text
     assert "What changes" in admin.get(f"{grid}?edit=LOG_HOST").text
