@@ -83,12 +83,17 @@ class Differences:
         """The largest first."""
         return sorted(self._groups.values(), key=lambda group: -group.devices)
 
-    def add(self, device: DeviceData) -> bool:
-        """Whether the device would get other bytes, or cannot be rendered any more."""
+    def add(self, device: DeviceData, *, is_failing: bool = False) -> bool:
+        """Whether the device would get other bytes, or cannot be rendered any more.
+
+        Of one that `is_failing` now all files are looked at, not those alone that can differ: any may hold it up.
+        """
         follows_zone = not device.timezone and not device.tenant.timezone
         pair = self._reach.pair(device.tenant, device.model, follows_zone=follows_zone)
         if pair is None:
             return False
+        if is_failing:
+            pair = self._reach.whole(device.tenant.name, device.model)
         try:
             before, after = self._both(device, pair, hidden=False)
         except WebprovError:

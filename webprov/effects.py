@@ -7,7 +7,7 @@ compares real bytes, as long as it is given time; what it shows is rendered from
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, and_, func, literal_column, select
 from sqlalchemy.orm import Session
@@ -84,6 +84,8 @@ class EffectCount:
         self.compared = 0
         self._differences = Differences(site, what, reach)
         self._ids = _candidates(session, what, kinds, reach)
+        self._tenants: dict[int, TenantData] = {}
+        self._failing = set(session.scalars(select(Device.id).where(Device.provision_error != "", *_devices_of(what))))
         self.total = len(self._ids)
 
     @property
@@ -148,14 +150,23 @@ class EffectCount:
             ids = self._ids[self.compared : self.compared + _CHUNK]
             found = {device.id: device for device in read_devices(session, Device.id.in_(sorted(ids)))}
             for number in ids:
-                self._compare(found.get(number))
+                self._compare(found.get(number))  # None: deleted meanwhile
                 if time.monotonic() >= end:
                     return
 
     def _compare(self, device: DeviceData | None) -> None:
         self.compared += 1
-        if device and device.enabled and self._differences.add(device):
+        device = device and self._with_same_tenant(device)
+        if device and device.enabled and self._differences.add(device, is_failing=device.id in self._failing):
             self.differing[device.tenant.name, device.model] += 1
+
+    def _with_same_tenant(self, device: DeviceData) -> DeviceData:
+        """All devices of a tenant share what is made of it, also those that are read later (`Memo`)."""
+        known = self._tenants.setdefault(device.tenant.id, device.tenant)
+        if known != device.tenant:
+            self._tenants[known.id] = device.tenant
+            return device
+        return replace(device, tenant=known)
 
 
 def count_for(session: Session, site: Site, what: WhatIf, seconds: float) -> EffectCount:

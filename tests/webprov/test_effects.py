@@ -148,6 +148,17 @@ def test_who_cannot_be_rendered_before_or_after_keeps_the_files(session, site, c
     assert (found.changed, found.groups) == (0, [])
 
 
+def test_who_fails_for_another_reason_gets_nothing_new(session, site, config):
+    (config.templates_dir / "test" / "info.xml").write_text("## format: xml encoding=utf-8\n<a>${NO_SUCH}</a>\n")
+    broken = site.loader.load(session)
+    for mac in (MAC, "805EC0000002", "805EC0000003"):
+        provision_device(session, broken, mac)
+
+    found = counted_out(session, broken, what(broken, server_address="new.example"))
+
+    assert (found.concerned, found.changed) == (3, 0)
+
+
 def test_files_that_move_say_where_to(session, site):
     found = counted_out(session, site, what(site, mode="external", external_server="dms.example"))
 
