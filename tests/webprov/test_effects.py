@@ -73,6 +73,7 @@ def test_who_gets_new_files_is_who_differs_once_it_is_saved(session, site, flat)
     for mac in (MAC, "805EC0000002", "805EC0000003"):
         provision_device(session, site, mac)
     foreseen = sum(counts(session, site, **flat).values())
+    counted = counted_out(session, site, what(site, **flat)).changed
 
     save_settings(session, flat, CONSOLE)
 
@@ -81,7 +82,7 @@ def test_who_gets_new_files_is_who_differs_once_it_is_saved(session, site, flat)
         any(file.differs for file in preview_device(session, now, read_device(session, mac), reveal=False))
         for mac in (MAC, "805EC0000002", "805EC0000003")
     ]
-    assert foreseen == sum(found)
+    assert foreseen == counted == sum(found)
 
 
 def counted_out(session, site, change):
