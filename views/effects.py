@@ -20,7 +20,7 @@ from views.access import requires
 from views.database import db_session
 from views.partials import wants_partial
 from views.site import current_site
-from webprov.effects import EffectCount, count_for
+from webprov.effects import EffectCount, Glance, glance
 from webprov.rights import Right
 from webprov.site import Site
 from webprov.whatif import WhatIf
@@ -80,9 +80,9 @@ class Counts:
             self._asked = {one.token: one for one in (*kept[-_MOST_KEPT + 1 :], asked)}
 
 
-def glance(what: WhatIf) -> EffectCount:
-    """The count as far as it comes while somebody types."""
-    return count_for(db_session(), current_site(), what, _GLANCE_SECONDS)
+def at_a_glance(what: WhatIf) -> Glance:
+    """How many devices get other files, as far as that is told while somebody types."""
+    return glance(db_session(), current_site(), what, _GLANCE_SECONDS)
 
 
 def effect_values(what: WhatIf) -> dict[str, Any]:

@@ -20,17 +20,28 @@ from webprov.store.models import Device, Tenant
 from webprov.whatif import WhatIf
 
 _CHUNK = 50
+_MOST_AT_A_GLANCE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """The enabled devices of one tenant and model, and how many of them use what changes: they count as stale."""
+    """The enabled devices of one tenant and model, how many of them use what changes, which makes them stale, and how
+    many may get other bytes by that."""
 
     tenant: str
     model: str
     label: str
     devices: int
     new_files: int
+    may_differ: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """How many devices get other bytes, as far as that can be told at once: exactly, or so many at most."""
+
+    most: int
+    is_exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +74,12 @@ def _affected(kinds: Iterable[_Kind], reach: Reach) -> list[Affected]:
     found: dict[tuple[str, str], Affected] = {}
     for kind in kinds:
         name, key = kind.tenant.name, kind.model
-        new = kind.devices if reach.uses_change(kind.tenant, key, follows_zone=kind.is_in_zone) else 0
+        new = kind.devices * reach.uses_change(kind.tenant, key, follows_zone=kind.is_in_zone)
+        other = kind.devices * bool(reach.pair(kind.tenant, key, follows_zone=kind.is_in_zone))
         label = next((model.label for model in reach.whole(name, key) if model), key)
         before = found.get((name, key), Affected(name, key, label, 0, 0))
-        found[name, key] = Affected(name, key, label, before.devices + kind.devices, before.new_files + new)
+        sums = before.devices + kind.devices, before.new_files + new, before.may_differ + other
+        found[name, key] = Affected(name, key, label, *sums)
     return sorted(found.values(), key=lambda each: (-each.new_files, each.tenant, each.label))
 
 
@@ -174,6 +187,15 @@ def count_for(session: Session, site: Site, what: WhatIf, seconds: float) -> Eff
     count = EffectCount(session, site, what)
     count.go_on(session, seconds)
     return count
+
+
+def glance(session: Session, site: Site, what: WhatIf, seconds: float) -> Glance:
+    """What can be told within about so long, while somebody types."""
+    most = sum(group.may_differ for group in affected(session, site, what))
+    if most > _MOST_AT_A_GLANCE:
+        return Glance(most, is_exact=False)
+    count = count_for(session, site, what, seconds)
+    return Glance(count.changed + count.total - count.compared, count.is_done)
 
 
 def _devices_of(what: WhatIf) -> list[ColumnElement[bool]]:

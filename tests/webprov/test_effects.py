@@ -4,7 +4,7 @@ from sqlalchemy import select
 from tests.factories import MAC, make_device, make_tenant, small_config
 from webprov.changes.settings import save_settings
 from webprov.changes.variables import VariableScope, set_variables
-from webprov.effects import EffectCount, affected, count_for
+from webprov.effects import EffectCount, Glance, affected, count_for, glance
 from webprov.previews import preview_device
 from webprov.provisioning import provision_device
 from webprov.rights import CONSOLE
@@ -158,6 +158,17 @@ def test_who_fails_for_another_reason_gets_nothing_new(session, site, config):
     found = counted_out(session, broken, what(broken, server_address="new.example"))
 
     assert (found.concerned, found.changed) == (3, 0)
+
+
+def test_a_glance_is_exact_where_that_is_quickly_told(session, site, config, monkeypatch):
+    text = (config.templates_dir / "test" / "line.cfg").read_text()
+    rare = template(site, "line.cfg", text + "% if USERID == '2002':\nrare = 1\n% endif\n")
+    comment = template(site, "line.cfg", text + "## nothing\n")
+
+    assert glance(session, site, rare, 60) == Glance(0, is_exact=True)
+    monkeypatch.setattr("webprov.effects._MOST_AT_A_GLANCE", 2)
+    assert glance(session, site, rare, 60) == Glance(3, is_exact=False)
+    assert glance(session, site, comment, 60) == Glance(0, is_exact=True)
 
 
 def test_files_that_move_say_where_to(session, site):

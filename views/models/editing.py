@@ -12,7 +12,7 @@ from forms.errors import put_errors
 from forms.models import NewModelForm, SectionForm, model_form
 from views.access import current_actor, requires, visible_tenants
 from views.database import db_session
-from views.effects import effect_values, glance
+from views.effects import at_a_glance, effect_values
 from views.models.blueprint import Place, bp, the_place
 from views.partials import wants_partial
 from views.site import current_site
@@ -84,8 +84,8 @@ def check() -> ResponseReturnValue:
         draft = _draft(editor)
     except InvalidValue as e:
         return render_template("models/_check.html", trouble=str(e), faults=[])
-    count = None if draft.faults else glance(_what(draft))
-    return render_template("models/_check.html", faults=draft.faults, count=count, changes=draft.changes)
+    found = None if draft.faults else at_a_glance(_what(draft))
+    return render_template("models/_check.html", faults=draft.faults, glance=found, changes=draft.changes)
 
 
 @bp.post("/effect")

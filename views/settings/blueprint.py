@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from forms.settings import ProvisioningSettingsForm
 from views.access import current_actor, within
 from views.database import db_session
-from views.effects import glance
+from views.effects import at_a_glance
 from views.site import current_site
 from webprov.certificatereports import certificate_reports
 from webprov.changes.owncredentials import devices_waiting
@@ -82,7 +82,7 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
         "script_device": request.values.get("script_device") or (seen[0].mac if seen and seen[0].id else ""),
         "seen": seen,
         "told": what.told(*seen) if seen else {},
-        "glance": glance(what) if form.changed else None,
+        "glance": at_a_glance(what) if form.changed else None,
         "listeners": listener_rows(session, form.saved),
         "certificates": certificate_reports(site.config, form.saved, utc_now()),
     }
