@@ -69,19 +69,26 @@ class Group:
             self.labels.append(device.label or device.mac)
 
 
-class Differences:
-    """Compares device after device (`add`) and keeps what differs in groups."""
+@dataclass
+class Found:
+    """What differs: groups by their likeness, and how many devices differ in ways of their own beyond those."""
 
-    def __init__(self, site: Site, what: WhatIf, reach: Reach) -> None:
-        self._site, self._what, self._reach = site, what, reach
-        self._groups: dict[object, Group] = {}
-        self._known: dict[object, object] = {}
-        self.ungrouped = 0
+    by_likeness: dict[object, Group] = field(default_factory=dict)
+    ungrouped: int = 0
 
     @property
     def groups(self) -> Sequence[Group]:
         """The largest first."""
-        return sorted(self._groups.values(), key=lambda group: -group.devices)
+        return sorted(self.by_likeness.values(), key=lambda group: -group.devices)
+
+
+class Differences:
+    """Compares device after device (`add`) and keeps what differs in `found`."""
+
+    def __init__(self, site: Site, what: WhatIf, reach: Reach) -> None:
+        self._site, self._what, self._reach = site, what, reach
+        self._known: dict[object, object] = {}
+        self.found = Found()
 
     def add(self, device: DeviceData, *, is_failing: bool = False) -> bool:
         """Whether the device would get other bytes, or cannot be rendered any more.
@@ -106,16 +113,16 @@ class Differences:
     def _put(self, device: DeviceData, pair: Pair, changed: Sequence[str], likeness: object) -> None:
         """Into the group of those that change alike. Only the first of each is rendered for people to see."""
         key = self._known.get(likeness)
-        if key is None and len(self._groups) < MOST_GROUPS:
+        if key is None and len(self.found.by_likeness) < MOST_GROUPS:
             files = self._shown(device, pair, changed)
             key = _general_rows(device, files) or likeness
-            self._groups.setdefault(key, Group(files))
+            self.found.by_likeness.setdefault(key, Group(files))
             if len(self._known) < _MOST_KNOWN:
                 self._known[likeness] = key
         if key is None:
-            self.ungrouped += 1
+            self.found.ungrouped += 1
         else:
-            self._groups[key].add(device, _label(pair, device))
+            self.found.by_likeness[key].add(device, _label(pair, device))
 
     def _shown(self, device: DeviceData, pair: Pair, changed: Iterable[str]) -> tuple[FileDifference, ...]:
         before, after = self._both(device, pair, hidden=True)
@@ -144,10 +151,10 @@ class Differences:
         error = _error_of(self._reach.after, self._what.hide_changed(device), pair[1], self._what.draft)
         if error == _error_of(self._site, self._what.hide(device), pair[0], self._what.saved):
             return False
-        if error not in self._groups and len(self._groups) >= MOST_GROUPS:
-            self.ungrouped += 1
+        if error not in self.found.by_likeness and len(self.found.by_likeness) >= MOST_GROUPS:
+            self.found.ungrouped += 1
             return True
-        self._groups.setdefault(error, Group((), error)).add(device, _label(pair, device))
+        self.found.by_likeness.setdefault(error, Group((), error)).add(device, _label(pair, device))
         return True
 
 

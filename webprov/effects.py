@@ -95,7 +95,8 @@ class EffectCount:
         self.affected = _affected(kinds, reach)
         self.differing: Counter[tuple[str, str]] = Counter()
         self.compared = 0
-        self._differences = Differences(site, what, reach)
+        self._comparing: Differences | None = Differences(site, what, reach)
+        self._found = self._comparing.found
         self._ids = _candidates(session, what, kinds, reach)
         self._tenants: dict[int, TenantData] = {}
         self._failing = set(session.scalars(select(Device.id).where(Device.provision_error != "", *_devices_of(what))))
@@ -149,29 +150,33 @@ class EffectCount:
     @property
     def groups(self) -> Sequence[Group]:
         """What differs, the most frequent first."""
-        return self._differences.groups
+        return self._found.groups
 
     @property
     def ungrouped(self) -> int:
         """How many differ in ways of their own, beyond the groups that are kept."""
-        return self._differences.ungrouped
+        return self._found.ungrouped
 
     def go_on(self, session: Session, seconds: float) -> None:
         """Compare further devices for about so long, one at least."""
-        end = time.monotonic() + seconds
-        while not self.is_done:
-            ids = self._ids[self.compared : self.compared + _CHUNK]
-            found = {device.id: device for device in read_devices(session, Device.id.in_(sorted(ids)))}
-            for number in ids:
-                self._compare(found.get(number))  # None: deleted meanwhile
-                if time.monotonic() >= end:
-                    return
+        end, comparing = time.monotonic() + seconds, self._comparing
+        for device in self._next_devices(session):
+            self.compared += 1
+            if comparing and device and comparing.add(device, is_failing=device.id in self._failing):
+                self.differing[device.tenant.name, device.model] += 1
+            if time.monotonic() >= end:
+                break
+        if self.is_done:
+            self._comparing = None  # what was compared with may go
 
-    def _compare(self, device: DeviceData | None) -> None:
-        self.compared += 1
-        device = device and self._with_same_tenant(device)
-        if device and device.enabled and self._differences.add(device, is_failing=device.id in self._failing):
-            self.differing[device.tenant.name, device.model] += 1
+    def _next_devices(self, session: Session) -> Iterator[DeviceData | None]:
+        """Those that are left; None for one that is deleted or disabled meanwhile."""
+        ids = self._ids[self.compared :]
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            devices = read_devices(session, Device.id.in_(sorted(chunk)), Device.enabled.is_(True))
+            found = {device.id: self._with_same_tenant(device) for device in devices}
+            yield from (found.get(number) for number in chunk)
 
     def _with_same_tenant(self, device: DeviceData) -> DeviceData:
         """All devices of a tenant share what is made of it, also those that are read later (`Memo`)."""
