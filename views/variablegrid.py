@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement
 
 from views.access import current_actor, requires
 from views.database import db_session
-from views.effects import difference_values
+from views.effects import effect_values
 from views.paging import here
 from views.partials import wants_partial
 from views.site import current_site
@@ -24,6 +24,8 @@ from webprov.changes.variables import (
     change_variable,
     delete_variables,
     list_variables,
+    new_value,
+    new_values,
     parse_assignments,
     set_variables,
 )
@@ -35,7 +37,7 @@ from webprov.rights import Right
 from webprov.store.devicedata import CustomValue
 from webprov.store.models import CustomVariable, Device
 from webprov.usage import variable_usage
-from webprov.whatif import WhatIf
+from webprov.whatif import what_if_variables
 
 _SORTS: dict[str, Callable[[CustomVariable], Any]] = {
     "name": lambda row: row.name,
@@ -48,8 +50,7 @@ _SORTS: dict[str, Callable[[CustomVariable], Any]] = {
 class Grid:
     """Whose variables a blueprint shows: `scope` takes what the address names; `page` extends the grid's template.
 
-    `render` shows that page, `saved` does and says what follows a change. `what`, where given, calculates what setting
-    a variable (None = deleting it) would change.
+    `render` shows that page, `saved` does and says what follows a change.
     """
 
     name: str
@@ -59,7 +60,6 @@ class Grid:
     page: str
     scope: Callable[..., VariableScope]
     render: Callable[..., str] = render_template
-    what: Callable[[str, CustomValue | None], WhatIf] | None = None
     saved: Callable[[VariableScope, str], None] = lambda scope, sentence: _say_what_remains(scope, sentence)
 
 
@@ -78,10 +78,10 @@ def grid_blueprint(grid: Grid) -> Blueprint:
     """The pages of one grid: index, save, paste, delete."""
     bp = Blueprint(grid.name, __name__, url_prefix=grid.url_prefix)
     bp.add_url_rule("/", "index", requires(grid.sees)(_bound(_index, grid)))
-    for endpoint, rule, view in (("save", "/", _save), ("paste", "/paste", _paste), ("delete", "/delete", _delete)):
-        bp.add_url_rule(rule, endpoint, requires(grid.edits)(_bound(view, grid)), methods=["POST"])
-    if grid.what:
-        bp.add_url_rule("/effect", "effect", requires(grid.edits)(_bound(_effect, grid)), methods=["POST"])
+    posts = {"save": "/", "paste": "/paste", "delete": "/delete", "effect": "/effect"}
+    views = {"save": _save, "paste": _paste, "delete": _delete, "effect": _effect}
+    for endpoint, rule in posts.items():
+        bp.add_url_rule(rule, endpoint, requires(grid.edits)(_bound(views[endpoint], grid)), methods=["POST"])
     return bp
 
 
@@ -111,33 +111,71 @@ def _save(grid: Grid, **address: str) -> ResponseReturnValue:
 
 
 def _effect(grid: Grid, **address: str) -> ResponseReturnValue:
-    """What saving the open row (with `gone`: deleting it) would change; nothing is stored."""
+    """What saving the open row or the pasted ones (with `gone`: deleting it) would change; nothing is stored."""
     scope, posted = grid.scope(**address), request.form
-    name, value, secret = (
-        (posted.get("was") or posted.get("name", "")).strip(),
-        posted.get("value", ""),
-        "secret" in posted,
+    try:
+        changes = _changes(scope)
+    except InvalidInput as e:
+        return _refused(grid, scope, e.errors)
+    of_tenant, of_device = scope.tenant, scope.device
+    what = what_if_variables(
+        current_site().system,
+        changes,
+        tenant_id=of_tenant.id if of_tenant else None,
+        device_id=of_device.id if of_device else None,
     )
-    row = next((row for row in list_variables(db_session(), scope) if row.name == name), None)
-    new = CustomValue(row.value if row and row.secret and not value else value.strip(), secret)
-    values = difference_values(grid.what(name, None if "gone" in posted else new)) if grid.what else {}
+    values = effect_values(what)
     if wants_partial():
         return render_template("variables/_effect.html", address=address, **values)
-    typed = Typed(name, value, secret)
-    return _page(grid, scope, typed, edit=name if row else "", add=row is None, **values)
+    return _asked_page(grid, scope, {}, gone="gone" in posted, **values)
+
+
+def _changes(scope: VariableScope) -> dict[str, CustomValue | None]:
+    """What the open row or the pasted text comes to, as saving it would; raises InvalidInput as that does."""
+    session, posted = db_session(), request.form
+    if "text" in posted:
+        return new_values(session, scope, _pasted(posted["text"]))
+    name, value = posted.get("was") or posted.get("name", ""), posted.get("value", "")
+    if "gone" in posted:
+        return {name: None}
+    return new_value(session, scope, name, value, secret="secret" in posted, was=bool(posted.get("was")))
+
+
+def _refused(grid: Grid, scope: VariableScope, errors: Mapping[str, str]) -> ResponseReturnValue:
+    """The sentences that saving would answer with."""
+    if wants_partial():
+        return render_template("variables/_refused.html", errors=errors)
+    return _asked_page(grid, scope, errors), 422
+
+
+def _asked_page(
+    grid: Grid, scope: VariableScope, errors: Mapping[str, str], *, gone: bool = False, **values: Any
+) -> str:
+    """The whole page with what was asked about still open."""
+    posted = request.form
+    if "text" in posted:
+        return _page(grid, scope, Typed(text=posted["text"], errors=errors), paste=True, **values)
+    was, name = posted.get("was", ""), posted.get("name", "")
+    typed = Typed(was or name, posted.get("value", ""), "secret" in posted, errors=errors)
+    return _page(grid, scope, typed, edit="" if gone else was, add=not was, delete=was if gone else "", **values)
 
 
 def _paste(grid: Grid, **address: str) -> ResponseReturnValue:
     """Set what was pasted as rows of NAME=value, all or nothing."""
     scope, text = grid.scope(**address), request.form.get("text", "")
     try:
-        values = parse_assignments(text)
-        if not values:
-            raise InvalidInput({"": "Paste at least one row like SYSLOG_SERVER=syslog.example."})
+        values = _pasted(text)
         set_variables(db_session(), scope, values, current_actor())
     except InvalidInput as e:
         return _page(grid, scope, Typed(text=text, errors=e.errors), paste=True), 422
     return _done(grid, scope, f"{len(values)} {'variable is' if len(values) == 1 else 'variables are'} saved.", address)
+
+
+def _pasted(text: str) -> dict[str, str]:
+    values = parse_assignments(text)
+    if not values:
+        raise InvalidInput({"": "Paste at least one row like SYSLOG_SERVER=syslog.example."})
+    return values
 
 
 def _delete(grid: Grid, **address: str) -> ResponseReturnValue:
@@ -168,14 +206,14 @@ def _devices_of(scope: VariableScope) -> list[ColumnElement[bool]]:
 
 def _page(
     grid: Grid, scope: VariableScope, typed: Typed | None = None,
-    *, edit: str = "", add: bool = False, paste: bool = False, **values: Any,
+    *, edit: str = "", delete: str = "", add: bool = False, paste: bool = False, **values: Any,
 ) -> str:  # fmt: skip
     given = request.args if typed is None else {}
     rows = list_variables(db_session(), scope)
-    edit = edit or given.get("edit", "")
-    row = next((row for row in rows if row.name in (edit, given.get("delete"))), None)
-    if row is None and (edit or "delete" in given):
-        raise NotFound(f"There is no variable {(edit or given['delete'])[:100]} here.")
+    edit, delete = edit or given.get("edit", ""), delete or given.get("delete", "")
+    row = next((row for row in rows if row.name in (edit, delete)), None)
+    if row is None and (edit or delete):
+        raise NotFound(f"There is no variable {(edit or delete)[:100]} here.")
     editable = current_actor().may(grid.edits, scope.tenant_id)
     return grid.render(
         grid.page,
@@ -185,13 +223,12 @@ def _page(
         heads=_heads(),
         editable=editable,
         open_row=(edit if editable else ""),
-        asks_delete=(given.get("delete", "") if editable else ""),
+        asks_delete=(delete if editable else ""),
         adds=editable and (add or "add" in given),
         pastes=editable and (paste or "paste" in given),
         typed=typed or _typed(row),
         built_in=BUILT_IN_NAMES,
         address=request.view_args or {},
-        asks_effect=grid.what is not None,
         **values,
     )
 

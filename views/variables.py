@@ -6,17 +6,10 @@ from flask import render_template
 
 from views.access import within
 from views.offers import stale_offer
-from views.site import current_site
 from views.variablegrid import Grid, grid_blueprint
 from webprov.changes.variables import VariableScope
 from webprov.rights import Right
-from webprov.store.devicedata import CustomValue
 from webprov.store.models import Device
-from webprov.whatif import WhatIf, what_if_variables
-
-
-def _what(name: str, value: CustomValue | None) -> WhatIf:
-    return what_if_variables(current_site().system, {name: value})
 
 
 def _render(page: str, **values: Any) -> str:
@@ -32,6 +25,5 @@ bp = grid_blueprint(
         page="variables/index.html",
         scope=VariableScope,
         render=_render,
-        what=_what,
     )
 )

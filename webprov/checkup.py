@@ -29,6 +29,7 @@ from webprov.store.settings import ProvisioningSettings
 from webprov.store.syncrecords import SyncTarget
 from webprov.supervisor import lock_instance
 from webprov.syncdue import segments_of
+from webprov.templatebases import overrides_behind
 
 
 class CheckState(StrEnum):
@@ -54,6 +55,7 @@ def check_up(session: Session, site: Site) -> list[Finding]:
         *_settings(site),
         *_refusals("Models", site.catalog.refusals),
         *_refusals("Templates", site.library.check()),
+        *_overrides(session, site),
         *_permissions(site.config),
         *_ports(site),
         *_certificates(site),
@@ -79,6 +81,15 @@ def _refusals(what: str, refusals: tuple[Refusal, ...] | list[Refusal]) -> Itera
         yield Finding(f"{what}: {item.file}{f', line {item.line}' if item.line else ''}", CheckState.ERROR, item.reason)
     if not refusals:
         yield Finding(what)
+
+
+def _overrides(session: Session, site: Site) -> Iterator[Finding]:
+    for file in overrides_behind(session, site):
+        what = f"Template {file.name} of {file.tenant or 'all tenants'}"
+        remedy = (
+            "The shipped file has changed since this one was made from it. Compare them on its page under Templates."
+        )
+        yield Finding(what, CheckState.WARNING, remedy)
 
 
 def _permissions(config: Config) -> Iterator[Finding]:

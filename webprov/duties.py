@@ -10,6 +10,7 @@ from webprov.jobruns import jobs_duty
 from webprov.redelivery import pushes_duty
 from webprov.store.instance import Instance
 from webprov.syncruns import sync_duty
+from webprov.templatebases import bases_duty
 from webprov.upkeep import files_duty
 from webprov.worker import Worker
 
@@ -23,6 +24,7 @@ def run_worker(instance: Instance) -> None:
         rotation_duty(instance),
         own_credentials_duty(instance),
         alarms_duty(instance),
+        bases_duty(instance),
         fetches_duty(instance),
         directories_duty(instance),
         *(sync_duty(instance, kind) for kind in SyncKind),

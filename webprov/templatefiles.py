@@ -128,9 +128,14 @@ def digest(text: str) -> str:
 
 
 def _files(site: Site, tenants: Sequence[str]) -> Iterator[TemplateFile]:
-    shipped, user = site.config.templates_dir, site.config.user_provisioning_dir
-    for path, name in _walk(shipped):
+    for path, name in _walk(site.config.templates_dir):
         yield TemplateFile(name, Scope.SHIPPED, "", path)
+    yield from own_files(site, tenants)
+
+
+def own_files(site: Site, tenants: Sequence[str]) -> Iterator[TemplateFile]:
+    """The templates of the system and of these tenants that are not shipped, those of the system first."""
+    shipped, user = site.config.templates_dir, site.config.user_provisioning_dir
     own: list[TemplateFile] = []
     for path, name in _walk(user):
         first, _, rest = name.partition("/")

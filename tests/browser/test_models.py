@@ -41,10 +41,12 @@ def test_a_shipped_model_is_changed_for_all_and_returned(devices, inside, user):
     page.get_by_label("Lines").fill("1")
     expect(page.locator("#model-check")).to_contain_text("Can be used.")
     page.get_by_label("Label").fill("Testphone Desk <b>lobby</b>")
+    expect(page.locator("#model-check")).to_contain_text("No device gets new files")
+    page.get_by_label("Override").fill("extra = 1")
     expect(page.locator("#model-check")).to_contain_text("2 devices get new files")
     page.get_by_role("button", name="What changes").click()
     expect(page.locator("#effect-heading")).to_be_focused()
-    expect(page.locator("#model-effect")).to_contain_text("2 of 2 devices use what changes")
+    expect(page.locator("#model-effect")).to_contain_text("2 of 2 devices get different files.")
     page.get_by_role("button", name="Save for all tenants").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Testphone Desk <b>lobby</b>")
@@ -99,7 +101,7 @@ def test_a_template_is_cloned_checked_previewed_saved_and_returned(devices, insi
     page.get_by_label("What to show").select_option("difference")
     expect(check.locator(".wp-added").first).to_contain_text("server")
     page.get_by_role("button", name="What changes").click()
-    expect(page.locator("#template-effect")).to_contain_text("2 of 2 devices use what changes")
+    expect(page.locator("#template-effect")).to_contain_text("2 of 2 devices get different files.")
     page.get_by_role("button", name="Save for all tenants").click()
 
     expect(page.locator("#flashes")).to_contain_text("Saved.")

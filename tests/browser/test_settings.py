@@ -115,8 +115,7 @@ def test_the_difference_is_shown_before_saving(live, fleet, inside):
 
     expect(page.locator("#effect-heading")).to_be_focused()
     expect(page.locator("#settings-effect .wp-added").first).to_contain_text("new.acme.example")
-    page.get_by_role("button", name="Compare all devices").click()
-    expect(page.locator("#settings-effect")).to_contain_text("1 of 1 devices compared.")
+    expect(page.locator("#settings-effect")).to_contain_text("1 of 1 devices gets different files.")
     assert saved(live).server_address == "pbx.acme.example"
 
 

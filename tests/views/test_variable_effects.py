@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from sqlalchemy import select
 
 from tests.factories import MAC, make_device, make_tenant, small_config
 from tests.pages import post, token
@@ -8,6 +9,7 @@ from webprov.changes.variables import VariableScope, set_variables
 from webprov.enums import Role
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
+from webprov.store.models import Tenant
 
 GRID = "/settings/variables/"
 HTMX = {"HX-Request": "true"}
@@ -32,19 +34,17 @@ def devices(config, session):
     make_device(session, site, "805EC0000002")
 
 
-def effect(client, headers=HTMX, query="", **typed):
-    return client.post(f"{GRID}effect{query}", data={"csrf_token": token(client), **typed}, headers=headers)
+def effect(client, headers=HTMX, grid=GRID, **typed):
+    return client.post(f"{grid}effect", data={"csrf_token": token(client), **typed}, headers=headers)
 
 
 def test_a_variable_shows_what_it_changes_before_it_is_saved(admin, devices):
     part = effect(admin, was="LOG_HOST", value="new.example")
-    every = effect(admin, query="?all=1", was="LOG_HOST", value="new.example")
 
     assert part.text.lstrip().startswith('<div id="variables-effect">')
-    assert "2 of 2 devices use what changes." in part.text
+    assert "2 of 2 devices get different files." in part.text
     assert "syslog = new.example" in part.text
     assert f"/devices/{MAC}/" in part.text
-    assert "2 of 2 devices compared." in every.text
     assert "new.example" not in admin.get(GRID).text
 
 
@@ -52,9 +52,9 @@ def test_secrets_stay_hidden_and_an_empty_box_keeps_them(admin, devices):
     changed = effect(admin, was="MENU_PIN", value="canary-2", secret="on")
     kept = effect(admin, was="MENU_PIN", value="", secret="on")
 
-    assert "2 of 2 devices use what changes." in changed.text
+    assert "2 of 2 devices get different files." in changed.text
     assert "canary" not in changed.text
-    assert "No file of any device becomes another." in kept.text
+    assert "No device gets different files." in kept.text
 
 
 def test_deleting_one_tells_which_devices_then_fail(admin, devices):
@@ -70,6 +70,79 @@ def test_without_scripts_the_row_stays_open(admin, devices):
     assert "<html" in answer.text
     assert re.search(r'id="variable-value"[^>]*value="new.example"', answer.text)
     assert "syslog = new.example" in answer.text
+
+
+def test_without_scripts_the_question_stays_when_one_would_go(admin, devices):
+    answer = effect(admin, headers=None, was="LOG_HOST", gone="1")
+
+    assert "Delete <b" in answer.text
+    assert 'class="wp-error"' in answer.text
+
+
+def test_pasted_rows_are_asked_about_together(admin, devices):
+    part = effect(admin, text="LOG_HOST=new.example\nMENU_PIN=canary-2\nOTHER=1\n")
+    whole = effect(admin, headers=None, text="LOG_HOST=new.example\n")
+
+    assert "2 of 2 devices get different files." in part.text
+    assert "syslog = new.example" in part.text
+    assert "canary" not in part.text
+    assert "LOG_HOST=new.example\n</textarea>" in whole.text
+    assert "syslog = new.example" in whole.text
+
+
+def test_what_could_not_be_saved_is_said_so(admin, devices):
+    pasted = effect(admin, text="LOG_HOST\n")
+    added = effect(admin, name="LOG_HOST", value="x")
+    whole = effect(admin, headers=None, text="LOG_HOST\n")
+
+    assert "Row 1: Write NAME=value" in pasted.text
+    assert "There is LOG_HOST already." in added.text
+    assert whole.status_code == 422
+    assert "Row 1: Write NAME=value" in whole.text
+
+
+def test_a_stored_secret_is_not_shown_by_taking_its_mark_away(admin, devices):
+    answer = effect(admin, was="MENU_PIN", value="")
+
+    assert "Type the value again" in answer.text
+    assert "canary" not in answer.text
+
+
+def test_a_new_variable_named_like_a_secret_is_one(admin, devices, config):
+    phone = config.templates_dir / "test" / "phone.cfg"
+    phone.write_text(phone.read_text() + "x = ${DOOR_PASSWORD}\n")
+
+    answer = effect(admin, name="DOOR_PASSWORD", value="canary-3")
+
+    assert "2 of 2 devices get different files." in answer.text
+    assert "canary" not in answer.text
+
+
+def test_a_tenants_variables_tell_about_its_devices(sign_in, session, config, devices):
+    make_tenant(session, "globex")
+    make_device(session, SiteLoader(config).load(session), "805EC0000003", tenant="globex", label="Of globex")
+    acme = session.scalar(select(Tenant.id).where(Tenant.name == "acme"))
+    person = sign_in(Role.TENANT_ADMINISTRATOR, tenant_id=acme, name="Tom")
+
+    answer = effect(person, grid="/tenants/acme/variables/", name="LOG_HOST", value="acme.example")
+
+    assert "2 of 2 devices get different files." in answer.text
+    assert "syslog = acme.example" in answer.text
+    assert "globex" not in answer.text
+    assert effect(person, grid="/tenants/globex/variables/", name="LOG_HOST", value="x").status_code == 404
+
+
+def test_a_devices_variables_tell_about_its_files(admin, devices):
+    grid = f"/devices/{MAC}/variables/own/"
+    post(admin, grid, name="LOG_HOST", value="desk.example")
+
+    new = effect(admin, grid=grid, was="LOG_HOST", value="other.example")
+    gone = effect(admin, grid=grid, was="LOG_HOST", gone="1")
+
+    assert "1 of 1 devices gets different files." in new.text
+    assert "syslog = other.example" in new.text
+    assert "syslog = old.example" in gone.text
+    assert "What changes" in admin.get(f"{grid}?edit=LOG_HOST").text
 
 
 def test_saving_offers_to_provision(admin, devices):

@@ -12,7 +12,7 @@ from forms.errors import put_errors
 from forms.models import NewModelForm, SectionForm, model_form
 from views.access import current_actor, requires, visible_tenants
 from views.database import db_session
-from views.effects import difference_values
+from views.effects import at_a_glance, effect_values
 from views.models.blueprint import Place, bp, the_place
 from views.partials import wants_partial
 from views.site import current_site
@@ -83,9 +83,9 @@ def check() -> ResponseReturnValue:
     try:
         draft = _draft(editor)
     except InvalidValue as e:
-        return render_template("models/_check.html", trouble=str(e), faults=[], groups=[])
-    groups = [] if draft.faults else difference_values(_what(draft))["affected"]
-    return render_template("models/_check.html", faults=draft.faults, groups=groups, changes=draft.changes)
+        return render_template("models/_check.html", trouble=str(e), faults=[])
+    found = None if draft.faults else at_a_glance(_what(draft))
+    return render_template("models/_check.html", faults=draft.faults, glance=found, changes=draft.changes)
 
 
 @bp.post("/effect")
@@ -98,7 +98,7 @@ def effect() -> ResponseReturnValue:
     except InvalidValue as e:
         editor.form.form_errors.append(str(e))
         return _page(editor), 422
-    values = {"changes": draft.changes, "faults": draft.faults} | difference_values(_what(draft))
+    values = {"changes": draft.changes, "faults": draft.faults} | effect_values(_what(draft))
     if wants_partial():
         return render_template("models/_effect.html", place=editor.place, **values)
     return _page(editor, **values)
@@ -110,7 +110,7 @@ def ask_return() -> ResponseReturnValue:
     """Ask before a scope's section goes, with what that changes."""
     place = the_place()
     draft = draft_model(current_site(), place.key, place.tenant, None)
-    values = {"changes": draft.changes, "faults": draft.faults} | difference_values(_what(draft))
+    values = {"changes": draft.changes, "faults": draft.faults} | effect_values(_what(draft))
     left = draft.site.catalog.model(place.key, place.tenant)
     return render_template("models/return.html", place=place, seen=draft.seen, left=left, **values)
 

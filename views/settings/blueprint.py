@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from forms.settings import ProvisioningSettingsForm
 from views.access import current_actor, within
 from views.database import db_session
+from views.effects import at_a_glance
 from views.site import current_site
 from webprov.certificatereports import certificate_reports
 from webprov.changes.owncredentials import devices_waiting
 from webprov.changes.variables import VariableScope, list_variables
 from webprov.conflicts import seen_text
 from webprov.delivered import script_counts
-from webprov.effects import affected
 from webprov.enums import FileState, Protocol, ProvisioningMode, TransportMethod
 from webprov.fetchlist import protocol_use
 from webprov.fleet import not_restored, state_counts
@@ -82,7 +82,7 @@ def draft_values(form: ProvisioningSettingsForm) -> dict[str, Any]:
         "script_device": request.values.get("script_device") or (seen[0].mac if seen and seen[0].id else ""),
         "seen": seen,
         "told": what.told(*seen) if seen else {},
-        "affected": affected(session, site, what) if form.changed else [],
+        "glance": at_a_glance(what) if form.changed else None,
         "listeners": listener_rows(session, form.saved),
         "certificates": certificate_reports(site.config, form.saved, utc_now()),
     }

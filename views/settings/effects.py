@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from forms.settings import ProvisioningSettingsForm
 from views.access import requires
-from views.effects import difference_values
+from views.effects import effect_values
 from views.partials import wants_partial
 from views.settings.blueprint import bp, draft_values, posted_form, settings_page
 from views.site import current_site
@@ -18,7 +18,7 @@ from webprov.whatif import what_if
 @bp.post("/effect")
 @requires(Right.EDIT_SETTINGS)
 def effect() -> ResponseReturnValue:
-    """The difference for a few devices, or with `?all=1` for every device (as many as can be compared at once)."""
+    """How many devices get different files and what differs in them, counted on while the page stays open."""
     form = posted_form()
     form.show_errors()
     if wants_partial():
@@ -28,4 +28,4 @@ def effect() -> ResponseReturnValue:
 
 
 def _difference(form: ProvisioningSettingsForm) -> dict[str, Any]:
-    return difference_values(what_if(current_site().system, form.draft), draft_values(form)["affected"])
+    return effect_values(what_if(current_site().system, form.draft))

@@ -11,7 +11,7 @@ from forms.errors import put_errors
 from forms.templates import NewTemplateForm, TemplateForm
 from views.access import current_actor, requires, visible_tenants
 from views.database import db_session
-from views.effects import difference_values
+from views.effects import effect_values
 from views.partials import wants_partial
 from views.site import current_site
 from views.templates.blueprint import Place, bp, own_file, tenant_list, the_place
@@ -22,11 +22,11 @@ from webprov.changes.templates import (
     mark_compared,
     save_template,
     tenant_names,
-    upgraded,
 )
 from webprov.errors import Conflict, InvalidInput, InvalidValue
 from webprov.previews import diff_rows
 from webprov.rights import Right
+from webprov.templatebases import upgraded
 from webprov.templatefiles import Template, find_template, template_path, template_text, template_users
 from webprov.templatehelp import help_groups
 from webprov.templatepreviews import offered_devices, preview_template
@@ -103,7 +103,7 @@ def check() -> ResponseReturnValue:
 def effect() -> ResponseReturnValue:
     """How many devices of which tenants get new files, with the difference for a few or for all."""
     editor = _posted()
-    values = difference_values(what_if_files(current_site(), editor.draft.site))
+    values = effect_values(what_if_files(current_site(), editor.draft.site))
     if wants_partial():
         return render_template("templates/_effect.html", place=editor.place, draft=editor.draft, **values)
     return _page(editor, **values)
@@ -131,7 +131,7 @@ def ask_return() -> ResponseReturnValue:
     """Ask before the scope's file goes, with what that changes."""
     place = the_place()
     draft = draft_template(db_session(), current_site(), place.name, place.tenant, None)
-    values = difference_values(what_if_files(current_site(), draft.site))
+    values = effect_values(what_if_files(current_site(), draft.site))
     left = draft.site.library.exists(place.name, place.tenant)
     return render_template("templates/return.html", place=place, draft=draft, left=left, **values)
 

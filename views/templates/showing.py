@@ -8,11 +8,12 @@ from views.database import db_session
 from views.offers import Offer, stale_offer
 from views.site import current_site
 from views.templates.blueprint import bp, own_file, the_template
-from webprov.changes.templates import upgraded, versions_of
+from webprov.changes.templates import versions_of
 from webprov.phones.phonemodel import Scope
 from webprov.previews import diff_rows
 from webprov.rights import Right
 from webprov.store.models import Device
+from webprov.templatebases import upgraded
 from webprov.templatefiles import Template, TemplateFile, shipped_text, template_text
 
 _MOST_NAMED = 50

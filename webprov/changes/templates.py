@@ -11,7 +11,6 @@ from webprov.changes.tenants import find_tenant
 from webprov.delivery.filestore import FileStore
 from webprov.errors import Conflict, InvalidInput, NotFound, TemplateError
 from webprov.phones.phonemodel import Scope
-from webprov.previews import DiffRow, diff_rows
 from webprov.rendering.expressions import nearest_name
 from webprov.rendering.gate import check_template
 from webprov.rendering.names import BUILT_IN_NAMES, SET_NAMES, SET_PREFIX
@@ -19,8 +18,9 @@ from webprov.rights import Actor, Right
 from webprov.site import Site
 from webprov.store.database import bump, writing
 from webprov.store.models import CustomVariable, Tenant
-from webprov.store.templaterecords import TemplateBase, TemplateVersion
-from webprov.templatefiles import TemplateFile, digest, shipped_text, template_path, template_text, template_users
+from webprov.store.templaterecords import TemplateVersion
+from webprov.templatebases import put_base
+from webprov.templatefiles import TemplateFile, digest, template_path, template_text, template_users
 
 KEPT_VERSIONS = 3
 
@@ -102,21 +102,12 @@ def find_version(session: Session, name: str, tenant: str, number: int) -> Templ
     return found
 
 
-def upgraded(session: Session, site: Site, file: TemplateFile) -> list[DiffRow]:
-    """How the shipped file changed since this override was made (or compared last); empty where it did not."""
-    base = session.get(TemplateBase, (file.tenant, file.name)) if file.scope is not Scope.SHIPPED else None
-    if base is None:
-        return []
-    now = shipped_text(site, file.name) or ""
-    return diff_rows(base.text, now) if digest(now) != base.sha256 else []
-
-
 def mark_compared(session: Session, site: Site, name: str, tenant: str, by: Actor) -> None:
     """The override has been brought in line with the shipped file as it is now."""
     by.check(Right.EDIT_MODELS)
     tenant_id = find_tenant(session, tenant, by).id if tenant else None
     with writing(session):
-        _put_base(session, site, name, tenant)
+        put_base(session, site, name, tenant)
         record_change(session, by, "compare", "template", name, tenant_id=tenant_id)
 
 
@@ -199,20 +190,13 @@ def _unknown(name: str, known: set[str]) -> str:
 def _keep(session: Session, site: Site, draft: TemplateDraft, by: Actor) -> None:
     """Put away what the file holds, and at the start of an override what it is made from."""
     if draft.before is None:
-        _put_base(session, site, draft.name, draft.tenant)
+        put_base(session, site, draft.name, draft.tenant)
         return
     row = TemplateVersion(tenant=draft.tenant, name=draft.name, text=draft.before, replaced_by=by.name)
     session.add(row)
     session.flush()
     old = [version.id for version in versions_of(session, draft.name, draft.tenant)[KEPT_VERSIONS:]]
     session.execute(delete(TemplateVersion).where(TemplateVersion.id.in_(old)))
-
-
-def _put_base(session: Session, site: Site, name: str, tenant: str) -> None:
-    session.execute(delete(TemplateBase).where(TemplateBase.name == name, TemplateBase.tenant == tenant))
-    text = shipped_text(site, name)
-    if text is not None:
-        session.add(TemplateBase(tenant=tenant, name=name, sha256=digest(text), text=text))
 
 
 def _write(site: Site, draft: TemplateDraft) -> None:

@@ -11,6 +11,7 @@ from webprov.checks import check_text, check_variable_name, looks_secret
 from webprov.errors import InvalidInput, InvalidValue, NotFound
 from webprov.rights import Actor
 from webprov.store.database import bump, writing
+from webprov.store.devicedata import CustomValue
 from webprov.store.models import CustomVariable, Device, Tenant, utc_now
 
 
@@ -70,11 +71,7 @@ def set_variables(
 
 def add_variable(session: Session, scope: VariableScope, name: str, value: str, by: Actor, *, secret: bool) -> None:
     """Add one variable; a name that looks like a secret's is one in any case. Raises InvalidInput (name, value)."""
-    errors = _errors_of(name, value)
-    if not errors and any(row.name == name.strip() for row in list_variables(session, scope)):
-        errors["name"] = f"There is {name.strip()} already. Edit its row, or choose another name."
-    if errors:
-        raise InvalidInput(errors)
+    _check_new(session, scope, name, value)
     set_variables(session, scope, {name: value}, by, secret={name.strip(): True} if secret else None)
 
 
@@ -83,17 +80,57 @@ def change_variable(session: Session, scope: VariableScope, name: str, value: st
 
     Raises InvalidInput (value), NotFound. What was a secret is typed again before pages show it (UI-12).
     """
+    if not _keeps_secret(_row(session, scope, name), value, secret=secret):
+        set_variables(session, scope, {name: value}, by, secret={name: secret})
+
+
+def new_value(
+    session: Session, scope: VariableScope, name: str, value: str, *, secret: bool, was: bool
+) -> dict[str, CustomValue | None]:
+    """What adding the variable (`was`: changing it) would store; raises as that does, and stores nothing."""
+    if not was:
+        _check_new(session, scope, name, value)
+        name = name.strip()
+        return {name: CustomValue(value.strip(), secret or looks_secret(name))}
+    row = _row(session, scope, name)
+    kept = _keeps_secret(row, value, secret=secret)
+    return {name: CustomValue(row.value if kept else value.strip(), secret)}
+
+
+def new_values(session: Session, scope: VariableScope, values: Mapping[str, str]) -> dict[str, CustomValue | None]:
+    """What setting these variables would store; raises as that does, and stores nothing."""
+    rows = {row.name: row for row in list_variables(session, scope)}
+    return {
+        name: CustomValue(value, rows[name].secret if name in rows else looks_secret(name))
+        for name, value in _checked(values).items()
+    }
+
+
+def _row(session: Session, scope: VariableScope, name: str) -> CustomVariable:
     row = next((row for row in list_variables(session, scope) if row.name == name), None)
     if row is None:
         raise NotFound(f"There is no variable {name[:100]} here.")
+    return row
+
+
+def _check_new(session: Session, scope: VariableScope, name: str, value: str) -> None:
+    errors = _errors_of(name, value)
+    if not errors and any(row.name == name.strip() for row in list_variables(session, scope)):
+        errors["name"] = f"There is {name.strip()} already. Edit its row, or choose another name."
+    if errors:
+        raise InvalidInput(errors)
+
+
+def _keeps_secret(row: CustomVariable, value: str, *, secret: bool) -> bool:
+    """Whether `row` stays as it is, being a secret of which nothing was typed; raises InvalidInput (value)."""
     if row.secret and not value.strip():
         if not secret:
             raise InvalidInput({"value": "Type the value again: it can be read here from now on."})
-        return
-    errors = _errors_of(name, value)
+        return True
+    errors = _errors_of(row.name, value)
     if errors:
         raise InvalidInput({"value": " ".join(errors.values())})
-    set_variables(session, scope, {name: value}, by, secret={name: secret})
+    return False
 
 
 def parse_assignments(text: str) -> dict[str, str]:

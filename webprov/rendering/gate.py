@@ -14,6 +14,7 @@ from webprov.rendering.functions import FILTERS
 from webprov.rendering.kinds import LOOP, Kind, Refused
 from webprov.rendering.loops import Frame, loop_size, loop_variables, name_problem, read_loop
 from webprov.rendering.mako_lexer import control_expression, read_tree
+from webprov.rendering.meaning import template_meaning
 from webprov.rendering.names import CONTACT_COLLECTIONS
 from webprov.rendering.passing import handled, names_in
 from webprov.rendering.work import MAX_LOOP_DEPTH, Accounts, Call, Reference, Unit
@@ -45,6 +46,7 @@ class TemplateFacts:
     `names` maps every variable to the line that first uses it. `handled` are the variables and members that the
     template does more with than to pass them on (see `passing`). `loops` is how deep loops are nested and `work` how
     many nodes run at most, both with the definitions that are called and without the templates that are brought in.
+    `meaning` is the same for texts that differ in comments alone.
     """
 
     file: str
@@ -55,6 +57,7 @@ class TemplateFacts:
     loops: int = 0
     work: int = 0
     refusals: tuple[Refusal, ...] = ()
+    meaning: str = ""
 
 
 def check_template(file: str, text: str) -> TemplateFacts:
@@ -66,7 +69,7 @@ def check_template(file: str, text: str) -> TemplateFacts:
         return TemplateFacts(file, refusals=(Refusal(file, e.line, e.reason),))
     gate = _Gate(file)
     gate.check(tree)
-    return replace(gate.facts(), format=output)
+    return replace(gate.facts(), format=output, meaning=template_meaning(tree, output))
 
 
 def is_template_name(name: str) -> bool:

@@ -138,6 +138,14 @@ class TemplateLibrary:
             waiting += sorted(brought, reverse=True)
         return digest.hexdigest()
 
+    def meaning(self, name: str, tenant: str) -> str:
+        """The same for as long as the template and all that it brings in differ in comments alone; "" = unusable."""
+        try:
+            files = self.closure(name, tenant).files
+        except TemplateError:
+            return ""
+        return " ".join(f"{file.name}={file.facts.meaning}" for file in files)
+
     def check(self) -> list[Refusal]:
         """Every refusal in every template of every root, the narrower scopes last."""
         return [*_walk_check(self, self.shipped, ""), *_walk_check(self, self.user, "user_provisioning/")]
@@ -253,11 +261,11 @@ class _Snapshot(TemplateLibrary):
         return found
 
 
-class _Drafted(TemplateLibrary):
-    """A library with one file as it would be; what it finds out stays its own."""
+class _Drafted(_Snapshot):
+    """A library at one moment with one file as it would be; what it finds out stays its own."""
 
     def __init__(self, library: TemplateLibrary, path: str, content: bytes | None) -> None:
-        self.__dict__.update(vars(library))
+        super().__init__(library)
         self._closures = {}
         self._path = path
         self._content = content

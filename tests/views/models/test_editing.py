@@ -62,7 +62,7 @@ def test_the_page_of_the_model_offers_to_provision_after_saving(admin, devices):
 
     assert "Saved." in page
     assert "3 devices have" in page
-    for text in ("Try Desk 1 first", "Provision 2 of acme", "Provision 1 of globex", "Provision 3 devices"):
+    for text in ("Provision Desk 1 first", "Provision 2 of acme", "Provision 1 of globex", "Provision 3 devices"):
         assert text in page, text
 
 
@@ -96,9 +96,11 @@ def test_the_section_as_text_names_the_line(admin, devices, file):
 
 def test_while_typing_faults_and_reach_are_told(admin, devices, file):
     wrong = post(admin, "/models/check?key=test-desk&as=text", TEXT, body="x = 1")
-    right = post(admin, "/models/check?key=test-desk&as=text", TEXT, body="lines = 1")
+    alike = post(admin, "/models/check?key=test-desk&as=text", TEXT, body="lines = 1")
+    right = post(admin, "/models/check?key=test-desk&as=text", TEXT, body="template_1 = test/common.cfg -> ${mac}.cfg")
 
     assert 'data-line="1"' in wrong.text
+    assert "No device gets new files." in alike.text
     assert right.text.count("<div") == 1
     assert "3 devices get new files." in right.text
     assert not file.exists()
@@ -109,11 +111,11 @@ def test_effect_shows_keys_tenants_and_lines_of_files(admin, devices, file):
     body = {**token, "body": "template_1 = test/common.cfg -> ${mac}.cfg"}
 
     part = admin.post("/models/effect?key=test-desk&as=text", data=body, headers=HTMX)
-    whole = admin.post("/models/effect?key=test-desk&as=text&all=1", data=body)
+    whole = admin.post("/models/effect?key=test-desk&as=text", data=body)
 
     assert part.text.lstrip().startswith('<div id="model-effect">')
     assert "ntp = " in part.text
-    assert "3 of 3 devices compared." in whole.text
+    assert "3 of 3 devices get different files." in whole.text
     assert "<html" in whole.text
     assert not file.exists()
 

@@ -46,10 +46,10 @@ def test_effect_shows_the_difference_and_stores_nothing(admin, devices):
     assert "new.example" not in admin.get("/settings/").text
 
 
-def test_all_devices_are_compared_on_demand(admin, devices):
-    answer = effect(admin, "/settings/effect?all=1", server_address="new.example")
+def test_alike_devices_are_one_group(admin, devices):
+    answer = effect(admin, server_address="new.example")
 
-    assert "4 of 4 devices compared." in answer.text
+    assert "4 of 4 devices get different files." in answer.text
     assert "and 1 more" in answer.text
 
 

@@ -139,13 +139,10 @@ def test_without_scripts_the_page_checks_and_previews_too(admin, devices):
 
 def test_effect_counts_tenants_and_compares(admin, devices, user):
     part = asked(admin, "effect", GOOD)
-    every = admin.post(
-        EDIT.replace("edit", "effect", 1) + "&all=1", data={"csrf_token": token(admin), "text": GOOD}, headers=HTMX
-    )
 
-    assert "2 of 2 devices use what changes." in part.text
+    assert "2 of 2 devices get different files." in part.text
     assert f"/devices/{MAC}/" in part.text
-    assert "2 of 2 devices compared." in every.text
+    assert "hx-trigger" not in part.text
     assert not (user / NAME).exists()
 
 
@@ -179,7 +176,7 @@ def test_returning_to_shipped_asks_and_removes(admin, devices, user):
     save(admin, GOOD)
     page = f"/templates/return?name={NAME}&scope="
 
-    assert "use what changes" in admin.get(page).text
+    assert "get different files" in admin.get(page).text
     assert post(admin, page, page, seen="other").location.startswith("/templates/return")
     assert post(admin, page, page, seen=seen(admin)).location == f"/templates/{NAME}/"
     assert not (user / NAME).exists()
@@ -195,6 +192,20 @@ def test_an_upgrade_is_marked_with_its_differences(admin, devices, config):
     assert "fresh = 1" in page
     post(admin, f"/templates/compared?name={NAME}&scope=")
     assert "The shipped file has changed" not in admin.get(f"/templates/{NAME}/?scope=:all").text
+
+
+def test_the_list_tells_which_shipped_files_have_changed(admin, devices, config):
+    save(admin, GOOD)
+    before = admin.get("/templates/").text
+    (config.templates_dir / NAME).write_text(GOOD + "fresh = 1\n")
+
+    after, narrowed = admin.get("/templates/").text, admin.get("/templates/?state=upgraded").text
+
+    assert 'id="behind"' not in before
+    assert "The shipped file below 1 template of yours has changed." in after
+    assert "All tenants: the shipped file has changed" in narrowed
+    assert "test/phone.cfg" not in narrowed
+    assert "No template fits" in admin.get("/templates/?state=upgraded&q=phone").text
 
 
 def test_files_go_up_into_the_editor_and_down_as_they_are(admin, devices, user):

@@ -8,7 +8,6 @@ from webprov.changes.templates import (
     mark_compared,
     save_template,
     tenant_names,
-    upgraded,
     versions_of,
 )
 from webprov.enums import Role
@@ -16,6 +15,7 @@ from webprov.errors import Conflict, InvalidInput, InvalidValue, NotAllowed, Not
 from webprov.rights import CONSOLE, Actor
 from webprov.site import SiteLoader
 from webprov.store.models import ChangeRecord
+from webprov.templatebases import upgraded
 from webprov.templatefiles import find_template, list_templates
 
 NAME = "test/line.cfg"
