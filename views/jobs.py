@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, select, true
 
 from views.access import chosen_tenant, current_actor, requires, within
 from views.database import db_session
+from views.imported import Imported, imported_of
 from views.navigation import badge
 from views.paging import PAGE_SIZE, pager
 from views.partials import wants_partial
@@ -18,11 +19,11 @@ from webprov.dutystates import duty_states
 from webprov.enums import FileState, ItemOutcome
 from webprov.errors import InvalidValue
 from webprov.fleet import ids_in_state, not_restored, restored_count
+from webprov.imports import cancel_import, discard_tried, import_tried
 from webprov.jobs import (
     UNDER_WAY,
     Failure,
     SameJob,
-    cancel_job,
     count_jobs,
     failures_of,
     find_job,
@@ -47,7 +48,8 @@ _AGAIN = {"failed": (ItemOutcome.FAILED, "again, those that failed"), "waiting":
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is, as the page shows it. `seconds_left` is None while nobody can tell."""
+    """How far a job is, as the page shows it. `seconds_left` is None while nobody can tell, `imported` where the job
+    does not import."""
 
     job: JobRecord
     is_under_way: bool
@@ -55,6 +57,7 @@ class Progress:
     seconds_left: int | None
     has_worker: bool
     failures: list[Failure]
+    imported: Imported | None
 
 
 @bp.get("/")
@@ -107,10 +110,25 @@ def again(number: int) -> ResponseReturnValue:
 @bp.post("/<int:number>/cancel")
 @requires(Right.PROVISION)
 def cancel(number: int) -> ResponseReturnValue:
-    """Stop it after the batch under way."""
-    job = cancel_job(db_session(), current_actor(), number)
+    """Stop it after the batch under way; an import as a whole."""
+    job = cancel_import(db_session(), current_site().config, current_actor(), number)
     if wants_partial():
         return render_template("jobs/_progress.html", progress=progress_of(job))
+    return redirect(url_for(".show", number=number))
+
+
+@bp.post("/<int:number>/import")
+@requires(Right.EDIT_DEVICES)
+def go_on(number: int) -> ResponseReturnValue:
+    """Import the file that was tried."""
+    return redirect(url_for(".show", number=import_tried(db_session(), current_actor(), number).id))
+
+
+@bp.post("/<int:number>/discard")
+@requires(Right.EDIT_DEVICES)
+def discard(number: int) -> ResponseReturnValue:
+    """Delete the file that was tried."""
+    discard_tried(db_session(), current_site().config, current_actor(), number)
     return redirect(url_for(".show", number=number))
 
 
@@ -137,14 +155,15 @@ def _background() -> dict[str, object]:
 def progress_of(job: JobRecord) -> Progress:
     """What the progress of `job` looks like now."""
     is_under_way = job.state in UNDER_WAY
-    session = db_session()
+    session, imported = db_session(), imported_of(job)
     return Progress(
         job=job,
         is_under_way=is_under_way,
         left=job.total - job.processed,
-        seconds_left=_seconds_left(job) if is_under_way else None,
+        seconds_left=_seconds_left(job, imported.rows if imported else job.processed) if is_under_way else None,
         has_worker=not is_under_way or worker_runs(session, current_site().config),
         failures=failures_of(session, job, _FAILURES_UNDER_WAY if is_under_way else 100) if job.failed else [],
+        imported=imported,
     )
 
 
@@ -169,11 +188,19 @@ def started(ids: list[int], title: str) -> ResponseReturnValue:
     return redirect(url_for("jobs.show", number=job.id))
 
 
-def _seconds_left(job: JobRecord) -> int | None:
+def _seconds_left(job: JobRecord, behind: int) -> int | None:
     elapsed = (utc_now() - job.started_at).total_seconds() if job.started_at else 0
-    if not job.processed or elapsed < _GUESS_AFTER_SECONDS:
+    if not behind or elapsed < _GUESS_AFTER_SECONDS:
         return None
-    return max(1, round(elapsed * (job.total - job.processed) / job.processed))
+    return max(1, round(elapsed * (job.total - behind) / behind))
+
+
+def took(job: JobRecord) -> str:
+    """How long a job worked, once it has ended: “40 s”, “12 min”; empty before, or where it never began."""
+    if job.started_at is None or job.finished_at is None:
+        return ""
+    seconds = max(1, round((job.finished_at - job.started_at).total_seconds()))
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60:,} min"
 
 
 def _named(macs: list[str]) -> list[int]:

@@ -79,6 +79,11 @@ def import_contacts(
     return done
 
 
+def check_contact_header(data: bytes | str) -> None:
+    """Raise CsvRefused where the file is none, or its first row names other columns: what can be told at once."""
+    next(read_csv(data, CONTACT_FIELDS.__contains__, (), Problems(), CONTACT_FIELDS), None)
+
+
 def export_contacts(session: Session, by: Actor, tenant: str, *, guard: bool = False) -> Iterator[str]:
     """All contacts of a tenant as CSV, by name. `guard` for a browser's download (security UI-14)."""
     owner = find_tenant(session, tenant, by)

@@ -92,6 +92,11 @@ def import_devices(
     return result
 
 
+def check_device_header(data: bytes | str) -> None:
+    """Raise CsvRefused where the file is none, or its first row names other columns: what can be told at once."""
+    next(read_csv(data, is_device_column, ("mac",), Problems(), _USUAL), None)
+
+
 def is_device_column(name: str) -> bool:
     """Whether the device CSV may have a column of this name (contract)."""
     if name.startswith("var_"):

@@ -4,6 +4,7 @@ The rows are the truth, and the worker finds work by asking them (`webprov.jobru
 at once.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +24,18 @@ from webprov.store.devicedata import BATCH
 from webprov.store.jobrecords import JobItem, JobRecord
 from webprov.store.models import Device, utc_now
 
+log = logging.getLogger(__name__)
+
 PROVISION = "provision"
+IMPORT_DEVICES = "import devices"
+IMPORT_CONTACTS = "import contacts"
+IMPORTS = (IMPORT_DEVICES, IMPORT_CONTACTS)
+RIGHTS = {
+    PROVISION: Right.PROVISION,
+    IMPORT_DEVICES: Right.EDIT_DEVICES,
+    IMPORT_CONTACTS: Right.EDIT_CONTACTS,
+}
+"""What a person needs to start or cancel a job of each kind."""
 JOBS_DUTY = "jobs"
 UNDER_WAY = (JobState.WAITING.value, JobState.RUNNING.value)
 KEPT_DAYS = 30
@@ -31,7 +43,7 @@ KEPT_DAYS = 30
 
 
 class SameJob(Conflict):
-    """The same devices are being provisioned already, by the job `job_id`."""
+    """The same is being done already, by the job `job_id`."""
 
     def __init__(self, job_id: int) -> None:
         super().__init__(f"Job {job_id} does this already. Wait for it, or cancel it first.")
@@ -62,16 +74,14 @@ def start_provision_job(session: Session, by: Actor, ids: Sequence[int], title: 
     job = JobRecord(
         kind=PROVISION,
         title=title,
-        state=JobState.WAITING.value,
         asked_by=by.name,
         tenant_id=owners.pop() if len(owners) == 1 else None,
         fingerprint=_fingerprint(PROVISION, tenants),
         total=len(tenants),
     )
     with writing(session):
-        _refuse_same(session, job)
-        _forget_old(session)
-        _store(session, job, list(tenants))
+        enter_job(session, job)
+        _add_items(session, job, list(tenants))
         record_change(session, by, PROVISION, "job", title, tenant_id=job.tenant_id)
         bump(session, "jobs")
     nudge(session, JOBS_DUTY)
@@ -82,7 +92,7 @@ def cancel_job(session: Session, by: Actor, job_id: int) -> JobRecord:
     """Stop after the batch under way; what was provisioned stays so. Nothing happens to a job that has ended."""
     with writing(session):
         job = find_job(session, by, job_id)
-        by.check(Right.PROVISION, job.tenant_id)
+        by.check(RIGHTS[job.kind], job.tenant_id)
         if job.state in UNDER_WAY and not job.cancel_requested:
             job.cancel_requested = True
             if job.state == JobState.WAITING:
@@ -90,6 +100,22 @@ def cancel_job(session: Session, by: Actor, job_id: int) -> JobRecord:
             record_change(session, by, "cancel", "job", job.title, tenant_id=job.tenant_id)
             bump(session, "jobs")
     return job
+
+
+def enter_job(session: Session, job: JobRecord) -> None:
+    """Add a job that waits for the worker, inside the transaction under way; raises SameJob."""
+    _refuse_same(session, job)
+    _forget_old(session)
+    job.state = JobState.WAITING.value
+    session.add(job)
+    session.flush()
+
+
+def end_job(session: Session, job: JobRecord, state: JobState, error: str = "") -> None:
+    """End a job, inside the transaction that stores the last of what it did."""
+    job.state, job.error, job.current, job.finished_at = state.value, error, "", utc_now()
+    bump(session, "jobs")
+    log.info("job %d is %s: %d of %d done, %d failed", job.id, state, job.done, job.total, job.failed)
 
 
 def find_job(session: Session, by: Actor, job_id: int) -> JobRecord:
@@ -158,9 +184,7 @@ def _forget_old(session: Session) -> None:
     session.execute(delete(JobRecord).where(JobRecord.id.in_(old)))
 
 
-def _store(session: Session, job: JobRecord, ids: Sequence[int]) -> None:
-    session.add(job)
-    session.flush()
+def _add_items(session: Session, job: JobRecord, ids: Sequence[int]) -> None:
     rows = [
         {"job_id": job.id, "position": position, "device_id": number, "outcome": "waiting", "error": ""}
         for position, number in enumerate(ids)
