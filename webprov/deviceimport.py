@@ -35,6 +35,8 @@ from webprov.store.database import reading, writing
 from webprov.store.devicedata import BATCH, DeviceData, TenantData, batches, read_devices, read_tenants
 from webprov.store.models import Device, Tenant
 
+_MOST_PARTS = 10_000
+"""Lines, keys and variables that are held at once: a file may have thousands of columns."""
 _WAITING = (FileState.STALE, FileState.FAILED)
 _USUAL = (
     *BASE_COLUMNS,
@@ -147,12 +149,15 @@ class _Plan:
     def read(self, data: bytes | str, watch: ImportWatch) -> None:
         """Take in the whole file; raises CsvRefused."""
         rows: list[_Row] = []
+        parts = 0
         for row in _parsed(data, self._problems):
             rows.append(row)
-            if len(rows) >= BATCH:
+            parts += len(row.given.lines) + len(row.given.keys) + len(row.given.variables)
+            if len(rows) >= BATCH or parts > _MOST_PARTS:
                 self._take(rows)
                 watch.tell(READING, row.number)
                 rows.clear()
+                parts = 0
         self._take(rows)
         self._problems.refuse()
         watch.tell(STORING, 0)

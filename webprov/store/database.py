@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class BulkStatement:
         elif self._positions == list(range(len(self._names))):
             connection.exec_driver_sql(self._sql, list(rows))
         else:
-            connection.exec_driver_sql(self._sql, [tuple(row[i] for i in self._positions) for row in rows])
+            connection.exec_driver_sql(self._sql, list(map(itemgetter(*self._positions), rows)))
 
 
 def time_value(dialect: Dialect) -> Callable[[datetime], Any]:
