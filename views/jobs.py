@@ -21,6 +21,7 @@ from webprov.errors import InvalidValue
 from webprov.fleet import ids_in_state, not_restored, restored_count
 from webprov.imports import cancel_import, discard_tried, import_tried
 from webprov.jobs import (
+    RIGHTS,
     UNDER_WAY,
     Failure,
     SameJob,
@@ -59,15 +60,37 @@ class Progress:
     failures: list[Failure]
     imported: Imported | None
 
+    @property
+    def share(self) -> float:
+        """How much of it is behind it, from 0 to 1."""
+        return self.imported.share if self.imported else self.job.processed / max(1, self.job.total)
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether this person may still stop it."""
+        asked = not self.is_under_way or self.job.cancel_requested
+        return not asked and current_actor().may(RIGHTS[self.job.kind], self.job.tenant_id)
+
 
 @bp.get("/")
 @requires(Right.SEE_DEVICES)
 def index() -> ResponseReturnValue:
     """The jobs of the last weeks, latest first."""
-    session, where = db_session(), within(JobRecord.tenant_id)
-    page = pager(count_jobs(session, where))
-    jobs = list_jobs(session, where, offset=page.offset, limit=PAGE_SIZE)
-    return render_template("jobs/index.html", jobs=jobs, page=page, **_choices(), **_background())
+    return render_template("jobs/index.html", **_listed(), **_choices(), **_background())
+
+
+@bp.get("/list")
+@requires(Right.SEE_DEVICES)
+def listed() -> ResponseReturnValue:
+    """The part of that page that asks for itself while a job is under way."""
+    return render_template("jobs/_list.html", **_listed())
+
+
+@bp.get("/background")
+@requires(Right.SEE_SYSTEM)
+def background() -> ResponseReturnValue:
+    """What the worker does by itself, for the same page."""
+    return render_template("jobs/_duties.html", **_background())
 
 
 @bp.get("/<int:number>/")
@@ -130,6 +153,14 @@ def discard(number: int) -> ResponseReturnValue:
     """Delete the file that was tried."""
     discard_tried(db_session(), current_site().config, current_actor(), number)
     return redirect(url_for(".show", number=number))
+
+
+def _listed() -> dict[str, object]:
+    session, where = db_session(), within(JobRecord.tenant_id)
+    page = pager(count_jobs(session, where))
+    jobs = list_jobs(session, where, offset=page.offset, limit=PAGE_SIZE)
+    rows = [(job, progress_of(job) if job.state in UNDER_WAY else None) for job in jobs]
+    return {"rows": rows, "page": page, "is_moving": any(progress for _, progress in rows)}
 
 
 def _choices() -> dict[str, object]:

@@ -185,13 +185,13 @@ class _Run(ImportWatch):
             self._note_end(session, counts)
 
     def fail(self, state: JobState, sentence: str = "", refused: CsvRefused | None = None) -> None:
-        """End it; nothing was imported."""
+        """End it; nothing was imported. Trouble after that, say with bringing removals to the storage, is no failure."""
         session = self._session
         session.rollback()
         with writing(session):
             self._lease.fence(session)
             job = session.get(JobRecord, self.number)
-            if job is None:  # it went with its tenant
+            if job is None or job.state not in UNDER_WAY:  # it went with its tenant, or all was stored before this
                 return
             record = session.get_one(ImportRecord, self.number)
             if refused:

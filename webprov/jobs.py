@@ -7,7 +7,7 @@ at once.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +21,7 @@ from webprov.nudges import nudge
 from webprov.rights import Actor, Right
 from webprov.store.database import bump, writing
 from webprov.store.devicedata import BATCH
+from webprov.store.importrecords import ImportRecord
 from webprov.store.jobrecords import JobItem, JobRecord
 from webprov.store.models import Device, utc_now
 
@@ -140,6 +141,49 @@ def count_jobs(session: Session, *where: ColumnElement[bool]) -> int:
 def jobs_under_way(session: Session, *where: ColumnElement[bool]) -> int:
     """How many jobs wait or run."""
     return count_jobs(session, JobRecord.state.in_(UNDER_WAY), *where)
+
+
+@dataclass(frozen=True, slots=True)
+class KindState:
+    """How the jobs of one kind fare: how many are under way and how far those are together, and how the last ended."""
+
+    under_way: int
+    processed: int
+    total: int
+    succeeded_at: datetime | None
+    failed_at: datetime | None
+    seconds: float | None
+    has_failed: bool
+
+
+def kind_states(session: Session) -> dict[str, KindState]:
+    """Every kind of which there are jobs. Those that were cancelled neither succeeded nor failed."""
+    kinds = session.scalars(select(JobRecord.kind).distinct().order_by(JobRecord.kind))
+    return {kind: _kind_state(session, kind) for kind in kinds.all()}
+
+
+def _kind_state(session: Session, kind: str) -> KindState:
+    jobs = list_jobs(session, JobRecord.kind == kind, JobRecord.state.in_(UNDER_WAY))
+    read = select(func.coalesce(func.sum(ImportRecord.rows_read), 0))
+    rows = session.scalar(read.where(ImportRecord.job_id.in_([job.id for job in jobs]))) or 0
+    done, failed = (_last_ended(session, kind, state) for state in (JobState.DONE, JobState.FAILED))
+    has_failed = failed is not None and (done is None or failed.id > done.id)
+    last = failed if has_failed else done
+    began, ended = (last.started_at, last.finished_at) if last else (None, None)
+    return KindState(
+        under_way=len(jobs),
+        processed=rows + sum(job.processed for job in jobs),
+        total=sum(job.total for job in jobs),
+        succeeded_at=done.finished_at if done else None,
+        failed_at=failed.finished_at if failed else None,
+        seconds=(ended - began).total_seconds() if began and ended else None,
+        has_failed=has_failed,
+    )
+
+
+def _last_ended(session: Session, kind: str, state: JobState) -> JobRecord | None:
+    found = list_jobs(session, JobRecord.kind == kind, JobRecord.state == state.value, limit=1)
+    return found[0] if found else None
 
 
 def failures_of(session: Session, job: JobRecord, limit: int = 100) -> list[Failure]:

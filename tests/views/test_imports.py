@@ -125,7 +125,8 @@ def test_errors_come_by_row_and_column(admin, session, work):
     work()
 
     page = admin.get("/jobs/1/").text
-    assert "The file has 1 error; nothing was imported." in page
+    assert "Nothing was imported: 1 error" in page
+    assert "The file has 1 error; nothing was imported." in admin.get("/jobs/").text
     assert re.search(r"<td>6</td><td[^>]*>mac</td><td>.*?is not a MAC address", page)
     assert "<model>" not in page
     assert count(session) == 0

@@ -364,6 +364,18 @@ def test_an_unexpected_error_ends_the_import_and_not_the_worker(config, session,
     assert (count(session), files(config)) == (0, [])
 
 
+def test_trouble_after_all_is_stored_is_no_failure(config, instance, session, person, work, monkeypatch):
+    job = start_import(session, config, person, fleet())
+    monkeypatch.setattr("webprov.deviceimport.push_removals", lambda *_: 1 / 0)
+
+    work()
+
+    assert (seen(session, job).state, count(session)) == ("done", ROWS)
+    monkeypatch.setattr("webprov.importfiles._YOUNG_SECONDS", -1)
+    sweep_imports(session, instance)
+    assert files(config) == []
+
+
 def test_jobs_that_provision_leave_imports_alone(config, instance, session, person):
     job = start_import(session, config, person, fleet())
     lease = Lease(instance.sessions, "jobs")
