@@ -185,7 +185,7 @@ class _Run(ImportWatch):
             self._note_end(session, counts)
 
     def fail(self, state: JobState, sentence: str = "", refused: CsvRefused | None = None) -> None:
-        """End it; nothing was imported. Trouble after that, say with bringing removals to the storage, is no failure."""
+        """End it; nothing was imported. What goes wrong once all is stored is no failure of it."""
         session = self._session
         session.rollback()
         with writing(session):
