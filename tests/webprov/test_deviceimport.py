@@ -290,3 +290,12 @@ def test_a_dry_run_counts_who_would_wait_as_the_import_does(session, load, line)
     would = import_devices(session, load(), text, CONSOLE, dry_run=True)
 
     assert would == import_devices(session, load(), text, CONSOLE)
+
+
+def test_a_line_of_which_every_column_of_the_file_is_empty_goes_even_if_another_is_set(session, load):
+    make_device(session, load(), line2_label="Only this")
+
+    result = import_devices(session, load(), rows("mac,line2_userid", f"{MAC},"), CONSOLE)
+
+    assert result.changed == 1
+    assert [line.number for line in read_device(session, MAC).lines] == [1]
