@@ -13,7 +13,7 @@ from views.database import db_session
 from views.site import current_site
 from webprov.certificatereports import CertificateReport, certificate_reports
 from webprov.dutystates import duty_states
-from webprov.jobs import jobs_under_way
+from webprov.jobs import KindState, jobs_under_way, kind_states
 from webprov.store.dutyrecords import DutyRecord
 from webprov.store.models import utc_now
 from webprov.store.settings import load_settings
@@ -26,8 +26,8 @@ bp = Blueprint("health", __name__)
 @bp.get("/healthz")
 @public
 def healthz() -> Response:
-    """`{"status": "ok", "worker": …, "jobs": …, "duties": {name: …}, "certificates": {name: …}}` while the database
-    answers."""
+    """`{"status": "ok", "worker": …, "jobs": …, "job_kinds": {…}, "duties": {…}, "certificates": {…}}`, by name,
+    while the database answers."""
     session = db_session()
     session.execute(text("SELECT 1"))
     return jsonify(
@@ -36,8 +36,21 @@ def healthz() -> Response:
         jobs=jobs_under_way(session) + runs_under_way(session),
         unconfirmed=waiting_confirmations(session),
         certificates={report.name: _certificate(report) for report in _certificates()},
+        job_kinds={kind: _kind(state) for kind, state in kind_states(session).items()},
         duties={duty.name: _duty(duty) for duty in duty_states(session)},
     )
+
+
+def _kind(state: KindState) -> dict[str, object]:
+    return {
+        "state": "running" if state.under_way else "failed" if state.has_failed else "ok",
+        "under_way": state.under_way,
+        "done": state.processed,
+        "total": state.total,
+        "last_success": _exact(state.succeeded_at),
+        "last_error": _exact(state.failed_at),
+        "seconds": state.seconds and round(state.seconds, 3),
+    }
 
 
 def _duty(duty: DutyRecord) -> dict[str, object]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, select, true
 
 from views.access import chosen_tenant, current_actor, requires, within
 from views.database import db_session
+from views.imported import Imported, imported_of
 from views.navigation import badge
 from views.paging import PAGE_SIZE, pager
 from views.partials import wants_partial
@@ -18,11 +19,12 @@ from webprov.dutystates import duty_states
 from webprov.enums import FileState, ItemOutcome
 from webprov.errors import InvalidValue
 from webprov.fleet import ids_in_state, not_restored, restored_count
+from webprov.imports import cancel_import, discard_tried, import_tried
 from webprov.jobs import (
+    RIGHTS,
     UNDER_WAY,
     Failure,
     SameJob,
-    cancel_job,
     count_jobs,
     failures_of,
     find_job,
@@ -47,7 +49,8 @@ _AGAIN = {"failed": (ItemOutcome.FAILED, "again, those that failed"), "waiting":
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is, as the page shows it. `seconds_left` is None while nobody can tell."""
+    """How far a job is, as the page shows it. `seconds_left` is None while nobody can tell, `imported` where the job
+    does not import."""
 
     job: JobRecord
     is_under_way: bool
@@ -55,16 +58,39 @@ class Progress:
     seconds_left: int | None
     has_worker: bool
     failures: list[Failure]
+    imported: Imported | None
+
+    @property
+    def share(self) -> float:
+        """How much of it is behind it, from 0 to 1."""
+        return self.imported.share if self.imported else self.job.processed / max(1, self.job.total)
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether this person may still stop it."""
+        asked = not self.is_under_way or self.job.cancel_requested
+        return not asked and current_actor().may(RIGHTS[self.job.kind], self.job.tenant_id)
 
 
 @bp.get("/")
 @requires(Right.SEE_DEVICES)
 def index() -> ResponseReturnValue:
     """The jobs of the last weeks, latest first."""
-    session, where = db_session(), within(JobRecord.tenant_id)
-    page = pager(count_jobs(session, where))
-    jobs = list_jobs(session, where, offset=page.offset, limit=PAGE_SIZE)
-    return render_template("jobs/index.html", jobs=jobs, page=page, **_choices(), **_background())
+    return render_template("jobs/index.html", **_listed(), **_choices(), **_background())
+
+
+@bp.get("/list")
+@requires(Right.SEE_DEVICES)
+def listed() -> ResponseReturnValue:
+    """The part of that page that asks for itself while a job is under way."""
+    return render_template("jobs/_list.html", **_listed())
+
+
+@bp.get("/background")
+@requires(Right.SEE_SYSTEM)
+def background() -> ResponseReturnValue:
+    """What the worker does by itself, for the same page."""
+    return render_template("jobs/_duties.html", **_background())
 
 
 @bp.get("/<int:number>/")
@@ -107,11 +133,34 @@ def again(number: int) -> ResponseReturnValue:
 @bp.post("/<int:number>/cancel")
 @requires(Right.PROVISION)
 def cancel(number: int) -> ResponseReturnValue:
-    """Stop it after the batch under way."""
-    job = cancel_job(db_session(), current_actor(), number)
+    """Stop it after the batch under way; an import as a whole."""
+    job = cancel_import(db_session(), current_site().config, current_actor(), number)
     if wants_partial():
         return render_template("jobs/_progress.html", progress=progress_of(job))
     return redirect(url_for(".show", number=number))
+
+
+@bp.post("/<int:number>/import")
+@requires(Right.EDIT_DEVICES)
+def go_on(number: int) -> ResponseReturnValue:
+    """Import the file that was tried."""
+    return redirect(url_for(".show", number=import_tried(db_session(), current_actor(), number).id))
+
+
+@bp.post("/<int:number>/discard")
+@requires(Right.EDIT_DEVICES)
+def discard(number: int) -> ResponseReturnValue:
+    """Delete the file that was tried."""
+    discard_tried(db_session(), current_site().config, current_actor(), number)
+    return redirect(url_for(".show", number=number))
+
+
+def _listed() -> dict[str, object]:
+    session, where = db_session(), within(JobRecord.tenant_id)
+    page = pager(count_jobs(session, where))
+    jobs = list_jobs(session, where, offset=page.offset, limit=PAGE_SIZE)
+    rows = [(job, progress_of(job) if job.state in UNDER_WAY else None) for job in jobs]
+    return {"rows": rows, "page": page, "is_moving": any(progress for _, progress in rows)}
 
 
 def _choices() -> dict[str, object]:
@@ -137,14 +186,15 @@ def _background() -> dict[str, object]:
 def progress_of(job: JobRecord) -> Progress:
     """What the progress of `job` looks like now."""
     is_under_way = job.state in UNDER_WAY
-    session = db_session()
+    session, imported = db_session(), imported_of(job)
     return Progress(
         job=job,
         is_under_way=is_under_way,
         left=job.total - job.processed,
-        seconds_left=_seconds_left(job) if is_under_way else None,
+        seconds_left=_seconds_left(job, imported.rows if imported else job.processed) if is_under_way else None,
         has_worker=not is_under_way or worker_runs(session, current_site().config),
         failures=failures_of(session, job, _FAILURES_UNDER_WAY if is_under_way else 100) if job.failed else [],
+        imported=imported,
     )
 
 
@@ -169,11 +219,19 @@ def started(ids: list[int], title: str) -> ResponseReturnValue:
     return redirect(url_for("jobs.show", number=job.id))
 
 
-def _seconds_left(job: JobRecord) -> int | None:
+def _seconds_left(job: JobRecord, behind: int) -> int | None:
     elapsed = (utc_now() - job.started_at).total_seconds() if job.started_at else 0
-    if not job.processed or elapsed < _GUESS_AFTER_SECONDS:
+    if not behind or elapsed < _GUESS_AFTER_SECONDS:
         return None
-    return max(1, round(elapsed * (job.total - job.processed) / job.processed))
+    return max(1, round(elapsed * (job.total - behind) / behind))
+
+
+def took(job: JobRecord) -> str:
+    """How long a job worked, once it has ended: “40 s”, “12 min”; empty before, or where it never began."""
+    if job.started_at is None or job.finished_at is None:
+        return ""
+    seconds = max(1, round((job.finished_at - job.started_at).total_seconds()))
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60:,} min"
 
 
 def _named(macs: list[str]) -> list[int]:

@@ -102,7 +102,7 @@ def init_web(app: Flask) -> None:
         htmx_config=HTMX_CONFIG,
         Right=Right,
     )
-    app.jinja_env.filters.update(mac=format_mac, when=when, exact=exact, size=size)
+    app.jinja_env.filters.update(mac=format_mac, when=when, exact=exact, size=size, took=jobs.took)
 
 
 def field_attributes(field: Any, described: str, more: dict[str, Any]) -> dict[str, Any]:

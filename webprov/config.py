@@ -59,6 +59,11 @@ class Config:
         return self.instance / "uploads"
 
     @property
+    def imports_dir(self) -> Path:
+        """CSV files that wait to be imported, encrypted (0700)."""
+        return self.instance / "imports"
+
+    @property
     def user_provisioning_dir(self) -> Path:
         """Overrides of models and templates, those of a tenant below its name."""
         return self.instance / "user_provisioning"

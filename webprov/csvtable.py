@@ -4,18 +4,21 @@ The same for devices and contacts (contract "CSV", security UI-14, RL-03). Rows 
 them: the header is row 1.
 """
 
+import codecs
 import csv
 import difflib
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from webprov.errors import WebprovError
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 4_096
 MAX_SHOWN = 100
+_PIECE = 1024 * 1024
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?", re.ASCII)
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -76,7 +79,7 @@ def read_csv(
     whose header or bytes cannot be used raises CsvRefused, a row that cannot goes to `problems`. The guard of a
     browser's download is undone.
     """
-    reader = csv.reader(io.StringIO(_decoded(data, problems), newline=""), strict=True)
+    reader = csv.reader(_text(data, problems), strict=True)
     columns: list[str] = []
     filled = 0
     for number, cells in _numbered(reader, problems):
@@ -133,17 +136,40 @@ def _is_run(cell: str) -> bool:
     return cell.startswith(_RUNS) and not _NUMBER.fullmatch(cell)
 
 
-def _decoded(data: bytes | str, problems: Problems) -> str:
+def _text(data: bytes | str, problems: Problems) -> TextIO:
+    """The text of the file, decoded piece by piece: as a whole it would take several times the room of its bytes."""
     if isinstance(data, str):
-        return data.removeprefix("\ufeff")
+        return io.StringIO(data.removeprefix("\ufeff"), newline="")
     try:
-        return data.decode("utf-8-sig")
+        _check_utf8(data)
     except UnicodeDecodeError as e:
-        before = list(csv.reader(io.StringIO(data[: e.start].decode("utf-8-sig", "replace"), newline=""))) or [[""]]
-        column = before[0][len(before[-1]) - 1] if len(before) > 1 and 0 < len(before[-1]) <= len(before[0]) else ""
-        problems.add(len(before), column, "This is not UTF-8. Save the file as “CSV UTF-8” and import that.")
+        row, column = _end_of(data[: e.start])
+        problems.add(row, column, "This is not UTF-8. Save the file as “CSV UTF-8” and import that.")
         problems.refuse()
-        raise
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
+
+
+def _check_utf8(data: bytes) -> None:
+    """Raise UnicodeDecodeError, with the place in the whole file, where it is not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(data), _PIECE):
+            decoder.decode(data[start : start + _PIECE], final=start + _PIECE >= len(data))
+    except UnicodeDecodeError:
+        data.decode()
+
+
+def _end_of(data: bytes) -> tuple[int, str]:
+    """The row, and the column where that can be told, at which `data`, the beginning of a file, ends."""
+    header: list[str] = []
+    rows = last = 0
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline=""))
+    try:
+        for cells in reader:
+            header, rows, last = header or cells, rows + 1, len(cells)
+    except csv.Error:
+        return rows + 1, ""
+    return max(rows, 1), header[last - 1] if rows > 1 and 0 < last <= len(header) else ""
 
 
 def _numbered(reader: Iterator[list[str]], problems: Problems) -> Iterator[tuple[int, list[str]]]:

@@ -96,6 +96,11 @@ def _key_column(name: str) -> re.Match[str] | None:
     return _KEY.fullmatch(name)
 
 
+@lru_cache(maxsize=20_000)
+def _variable_name(name: str) -> str:
+    return check_variable_name(name)
+
+
 def known_column(name: str) -> bool:
     """Whether `name` is a column of the device CSV (contract)."""
     return name in ("mac", *_CHECKS) or name.startswith("var_") or bool(_line_column(name) or _key_column(name))
@@ -142,7 +147,7 @@ class _Reader:
 
     def _variable(self, found: dict[str, str], name: str, variable: str) -> None:
         try:
-            found[check_variable_name(variable)] = check_text(self.flat[name])
+            found[_variable_name(variable)] = check_text(self.flat[name])
         except InvalidValue as e:
             self.errors[name] = str(e)
 

@@ -6,6 +6,7 @@ from webprov.changes.rotation import rotation_duty
 from webprov.delivery.assets import SyncKind
 from webprov.directories import directories_duty
 from webprov.fetchkeeping import fetches_duty
+from webprov.importruns import imports_duty
 from webprov.jobruns import jobs_duty
 from webprov.redelivery import pushes_duty
 from webprov.store.instance import Instance
@@ -19,6 +20,7 @@ def run_worker(instance: Instance) -> None:
     """See to all duties until SystemExit."""
     duties = [
         jobs_duty(instance),
+        imports_duty(instance),
         files_duty(instance),
         pushes_duty(instance),
         rotation_duty(instance),

@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 from webprov.enums import ItemOutcome, JobState
 from webprov.errors import WebprovError
 from webprov.followups import programs_per_device
-from webprov.jobs import JOBS_DUTY, UNDER_WAY
+from webprov.jobs import JOBS_DUTY, PROVISION, UNDER_WAY, end_job
 from webprov.mac import format_mac
 from webprov.phones.modelkeys import MOST_COMMANDS
 from webprov.provisioning import ProvisionResult, provision_devices
 from webprov.site import SiteLoader
-from webprov.store.database import bump, writing
+from webprov.store.database import writing
 from webprov.store.devicedata import BATCH
 from webprov.store.instance import Instance
 from webprov.store.jobrecords import JobItem, JobRecord
@@ -67,9 +67,8 @@ def run_next_batch(session: Session, loader: SiteLoader, lease: Lease) -> bool:
     DBAPIError while the database cannot be used: the job then goes on later.
     """
     waited = JobRecord.heartbeat_at.asc().nulls_first()
-    job = session.scalar(
-        select(JobRecord).where(JobRecord.state.in_(UNDER_WAY)).order_by(waited, JobRecord.id).limit(1)
-    )
+    query = select(JobRecord).where(JobRecord.kind == PROVISION, JobRecord.state.in_(UNDER_WAY))
+    job = session.scalar(query.order_by(waited, JobRecord.id).limit(1))
     if job is None:
         return False
     number = job.id
@@ -84,7 +83,7 @@ def run_next_batch(session: Session, loader: SiteLoader, lease: Lease) -> bool:
             lease.fence(session)
             failed = session.get(JobRecord, number)  # it may have gone, with its tenant
             if failed:
-                _end(session, failed, JobState.FAILED, _sentence(e))
+                end_job(session, failed, JobState.FAILED, _sentence(e))
     return True
 
 
@@ -94,7 +93,7 @@ def _run_batch(session: Session, loader: SiteLoader, lease: Lease, job: JobRecor
     with writing(session):
         lease.fence(session)
         if end := _end_state(job):
-            _end(session, job, end)
+            end_job(session, job, end)
             return
         _begin(job, lease, items)
     ids = [item.device_id for item in items if item.device_id is not None]
@@ -103,7 +102,7 @@ def _run_batch(session: Session, loader: SiteLoader, lease: Lease, job: JobRecor
         lease.fence(session)
         _note(session, job, items, {result.mac: result for result in results})
         if end := _end_state(job):
-            _end(session, job, end)
+            end_job(session, job, end)
 
 
 def _end_state(job: JobRecord) -> JobState | None:
@@ -155,12 +154,6 @@ def _note(session: Session, job: JobRecord, items: Sequence[Any], results: dict[
     job.failed += outcomes.count(ItemOutcome.FAILED.value)
     job.skipped += outcomes.count(ItemOutcome.SKIPPED.value)
     job.heartbeat_at = utc_now()
-
-
-def _end(session: Session, job: JobRecord, state: JobState, error: str = "") -> None:
-    job.state, job.error, job.current, job.finished_at = state.value, error, "", utc_now()
-    bump(session, "jobs")
-    log.info("job %d is %s: %d of %d done, %d failed", job.id, state, job.done, job.total, job.failed)
 
 
 def _sentence(error: Exception) -> str:

@@ -4,9 +4,10 @@ The rows are the truth, and the worker finds work by asking them (`webprov.jobru
 at once.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -20,10 +21,22 @@ from webprov.nudges import nudge
 from webprov.rights import Actor, Right
 from webprov.store.database import bump, writing
 from webprov.store.devicedata import BATCH
+from webprov.store.importrecords import ImportRecord
 from webprov.store.jobrecords import JobItem, JobRecord
 from webprov.store.models import Device, utc_now
 
+log = logging.getLogger(__name__)
+
 PROVISION = "provision"
+IMPORT_DEVICES = "import devices"
+IMPORT_CONTACTS = "import contacts"
+IMPORTS = (IMPORT_DEVICES, IMPORT_CONTACTS)
+RIGHTS = {
+    PROVISION: Right.PROVISION,
+    IMPORT_DEVICES: Right.EDIT_DEVICES,
+    IMPORT_CONTACTS: Right.EDIT_CONTACTS,
+}
+"""What a person needs to start or cancel a job of each kind."""
 JOBS_DUTY = "jobs"
 UNDER_WAY = (JobState.WAITING.value, JobState.RUNNING.value)
 KEPT_DAYS = 30
@@ -31,7 +44,7 @@ KEPT_DAYS = 30
 
 
 class SameJob(Conflict):
-    """The same devices are being provisioned already, by the job `job_id`."""
+    """The same is being done already, by the job `job_id`."""
 
     def __init__(self, job_id: int) -> None:
         super().__init__(f"Job {job_id} does this already. Wait for it, or cancel it first.")
@@ -62,16 +75,14 @@ def start_provision_job(session: Session, by: Actor, ids: Sequence[int], title: 
     job = JobRecord(
         kind=PROVISION,
         title=title,
-        state=JobState.WAITING.value,
         asked_by=by.name,
         tenant_id=owners.pop() if len(owners) == 1 else None,
         fingerprint=_fingerprint(PROVISION, tenants),
         total=len(tenants),
     )
     with writing(session):
-        _refuse_same(session, job)
-        _forget_old(session)
-        _store(session, job, list(tenants))
+        enter_job(session, job)
+        _add_items(session, job, list(tenants))
         record_change(session, by, PROVISION, "job", title, tenant_id=job.tenant_id)
         bump(session, "jobs")
     nudge(session, JOBS_DUTY)
@@ -82,7 +93,7 @@ def cancel_job(session: Session, by: Actor, job_id: int) -> JobRecord:
     """Stop after the batch under way; what was provisioned stays so. Nothing happens to a job that has ended."""
     with writing(session):
         job = find_job(session, by, job_id)
-        by.check(Right.PROVISION, job.tenant_id)
+        by.check(RIGHTS[job.kind], job.tenant_id)
         if job.state in UNDER_WAY and not job.cancel_requested:
             job.cancel_requested = True
             if job.state == JobState.WAITING:
@@ -90,6 +101,22 @@ def cancel_job(session: Session, by: Actor, job_id: int) -> JobRecord:
             record_change(session, by, "cancel", "job", job.title, tenant_id=job.tenant_id)
             bump(session, "jobs")
     return job
+
+
+def enter_job(session: Session, job: JobRecord) -> None:
+    """Add a job that waits for the worker, inside the transaction under way; raises SameJob."""
+    _refuse_same(session, job)
+    _forget_old(session)
+    job.state = JobState.WAITING.value
+    session.add(job)
+    session.flush()
+
+
+def end_job(session: Session, job: JobRecord, state: JobState, error: str = "") -> None:
+    """End a job, inside the transaction that stores the last of what it did."""
+    job.state, job.error, job.current, job.finished_at = state.value, error, "", utc_now()
+    bump(session, "jobs")
+    log.info("job %d is %s: %d of %d done, %d failed", job.id, state, job.done, job.total, job.failed)
 
 
 def find_job(session: Session, by: Actor, job_id: int) -> JobRecord:
@@ -114,6 +141,49 @@ def count_jobs(session: Session, *where: ColumnElement[bool]) -> int:
 def jobs_under_way(session: Session, *where: ColumnElement[bool]) -> int:
     """How many jobs wait or run."""
     return count_jobs(session, JobRecord.state.in_(UNDER_WAY), *where)
+
+
+@dataclass(frozen=True, slots=True)
+class KindState:
+    """How the jobs of one kind fare: how many are under way and how far those are together, and how the last ended."""
+
+    under_way: int
+    processed: int
+    total: int
+    succeeded_at: datetime | None
+    failed_at: datetime | None
+    seconds: float | None
+    has_failed: bool
+
+
+def kind_states(session: Session) -> dict[str, KindState]:
+    """Every kind of which there are jobs. Those that were cancelled neither succeeded nor failed."""
+    kinds = session.scalars(select(JobRecord.kind).distinct().order_by(JobRecord.kind))
+    return {kind: _kind_state(session, kind) for kind in kinds.all()}
+
+
+def _kind_state(session: Session, kind: str) -> KindState:
+    jobs = list_jobs(session, JobRecord.kind == kind, JobRecord.state.in_(UNDER_WAY))
+    read = select(func.coalesce(func.sum(ImportRecord.rows_read), 0))
+    rows = session.scalar(read.where(ImportRecord.job_id.in_([job.id for job in jobs]))) or 0
+    done, failed = (_last_ended(session, kind, state) for state in (JobState.DONE, JobState.FAILED))
+    has_failed = failed is not None and (done is None or failed.id > done.id)
+    last = failed if has_failed else done
+    began, ended = (last.started_at, last.finished_at) if last else (None, None)
+    return KindState(
+        under_way=len(jobs),
+        processed=rows + sum(job.processed for job in jobs),
+        total=sum(job.total for job in jobs),
+        succeeded_at=done.finished_at if done else None,
+        failed_at=failed.finished_at if failed else None,
+        seconds=(ended - began).total_seconds() if began and ended else None,
+        has_failed=has_failed,
+    )
+
+
+def _last_ended(session: Session, kind: str, state: JobState) -> JobRecord | None:
+    found = list_jobs(session, JobRecord.kind == kind, JobRecord.state == state.value, limit=1)
+    return found[0] if found else None
 
 
 def failures_of(session: Session, job: JobRecord, limit: int = 100) -> list[Failure]:
@@ -158,9 +228,7 @@ def _forget_old(session: Session) -> None:
     session.execute(delete(JobRecord).where(JobRecord.id.in_(old)))
 
 
-def _store(session: Session, job: JobRecord, ids: Sequence[int]) -> None:
-    session.add(job)
-    session.flush()
+def _add_items(session: Session, job: JobRecord, ids: Sequence[int]) -> None:
     rows = [
         {"job_id": job.id, "position": position, "device_id": number, "outcome": "waiting", "error": ""}
         for position, number in enumerate(ids)

@@ -12,9 +12,10 @@ from webprov.jobs import start_provision_job
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
 from webprov.store.database import writing
+from webprov.store.dutyrecords import DutyRecord
 from webprov.store.jobrecords import JobItem, JobRecord
 from webprov.store.leases import Lease
-from webprov.store.models import Device
+from webprov.store.models import Device, utc_now
 
 MINE, FOREIGN = "805EC0000001", "805EC0000002"
 POLL = {"HX-Request": "true", "X-Poll": "1"}
@@ -218,3 +219,51 @@ def test_a_job_over_stale_devices_leaves_restored_ones_out_and_says_so(admin, id
     assert chosen == [ids[1]]
     assert "1 device holds an earlier revision that was restored" in told
     assert items(session)[1:] == ids  # all devices are all devices
+
+
+def test_the_list_asks_for_itself_while_a_job_is_under_way_and_offers_to_cancel(admin, session, ids, work):
+    post(admin, "/jobs/provision", state="stale")
+
+    page = admin.get("/jobs/").text
+    assert 'hx-get="/jobs/list"' in page
+    assert 'action="/jobs/1/cancel"' in page
+    assert "0 of 2 devices" in page
+
+    work()
+
+    listed = admin.get("/jobs/list", headers=POLL).text
+    assert "2 of 2 devices" in listed
+    assert "hx-get" not in listed
+    assert "/jobs/1/cancel" not in listed
+    assert re.search(r"<td[^>]*>\d+ s</td>", listed)
+
+
+def test_healthz_tells_how_each_kind_of_job_fares(admin, client, session, ids, work):
+    assert client.get("/healthz").json["job_kinds"] == {}
+    post(admin, "/jobs/provision", state="stale")
+    state = {"under_way": 1, "done": 0, "total": 2, "last_success": None, "last_error": None, "seconds": None}
+    assert client.get("/healthz").json["job_kinds"] == {"provision": {"state": "running", **state}}
+
+    work()
+    told = client.get("/healthz").json["job_kinds"]["provision"]
+    assert (told["state"], told["under_way"], told["last_error"]) == ("ok", 0, None)
+    assert told["last_success"]
+    assert told["seconds"] >= 0
+
+    post(admin, "/jobs/provision", mac=MINE)
+    with writing(session):
+        job = session.get(JobRecord, 2)
+        job.state, job.finished_at = "failed", job.created_at
+    assert client.get("/healthz").json["job_kinds"]["provision"]["state"] == "failed"
+
+
+def test_what_the_worker_does_by_itself_is_kept_up_to_date_for_those_who_see_the_system(admin, keeper, session):
+    session.add(DutyRecord(name="assets", started_at=utc_now(), next_at=utc_now(), seconds=1.5, error="<away>"))
+    session.commit()
+
+    assert 'hx-get="/jobs/background"' in admin.get("/jobs/").text
+    told = admin.get("/jobs/background", headers=POLL).text
+    assert "&lt;away&gt;" in told
+    assert 'href="/sync/"' in told
+    assert keeper.get("/jobs/background").status_code == 403
+    assert "Background work" not in keeper.get("/jobs/").text

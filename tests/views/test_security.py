@@ -131,7 +131,7 @@ def test_a_token_of_somebody_else_is_refused(admin, sign_in):
 def test_healthz_tells_only_that_it_lives_and_works(client):
     told = client.get("/healthz").json
 
-    assert told.keys() == {"status", "worker", "jobs", "unconfirmed", "duties", "certificates"}
+    assert told.keys() == {"status", "worker", "jobs", "job_kinds", "unconfirmed", "duties", "certificates"}
     assert (told["status"], told["worker"], told["jobs"]) == ("ok", False, 0)
 
 

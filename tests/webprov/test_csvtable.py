@@ -75,6 +75,9 @@ def test_rows_are_counted_as_a_spreadsheet_shows_them():
         (b"mac,label\r\nA," + b"x" * 200_000, [(2, "")], "longer than 64 kB"),
         ("mac,label\r\nA,x\r\nB,Zoë".encode("latin-1"), [(3, "label")], "not UTF-8"),
         ("mac,label\r\n".encode("utf-16"), [(1, "")], "not UTF-8"),
+        (b"mac,label\r\nA," + b"x" * 200_000 + b"\xff", [(2, "")], "not UTF-8"),
+        ("\ufeffmac,label\r\n".encode() + b"A,Zo\xeb", [(2, "label")], "not UTF-8"),
+        (("mac,label\r\n" + "A,ë\r\n" * 300_000).encode() + b"A,\xc3", [(300_002, "label")], "not UTF-8"),
         (b"mac," + b",".join(b"c%d" % n for n in range(4_096)), [(1, "")], "4,097 columns"),
     ],
 )

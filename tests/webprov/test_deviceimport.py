@@ -2,11 +2,14 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.factories import MAC, make_device, make_tenant, small_config
-from webprov.changes.devices import find_device
+from webprov.changes.devices import change_device, find_device
 from webprov.changes.tenants import find_tenant
 from webprov.csvtable import CsvRefused
 from webprov.deviceimport import ImportResult, import_devices
+from webprov.deviceinput import parse_device
 from webprov.enums import Role
+from webprov.errors import Conflict
+from webprov.importwatch import STORING, ImportWatch
 from webprov.provisioning import provision_device
 from webprov.rights import CONSOLE, Actor
 from webprov.site import SiteLoader
@@ -235,4 +238,64 @@ def test_lines_that_are_all_empty_go_and_others_stay(session, load):
 
     import_devices(session, load(), rows("mac,line2_userid,line2_password,line2_var_RING", f"{MAC},,,"), CONSOLE)
 
+    assert [line.number for line in read_device(session, MAC).lines] == [1]
+
+
+class Meddler(ImportWatch):
+    """Does something while an import has read its file and stored nothing yet."""
+
+    def __init__(self, deed):
+        self._deed = deed
+
+    def tell(self, step, rows):
+        if step == STORING:
+            self._deed()
+
+
+def test_whoever_changes_a_device_meanwhile_is_not_overrun_and_does_not_wait(instance, session, load):
+    make_device(session, load())
+    text = rows("mac,label,tenant,model", f"{MAC},Lobby,acme,test-desk", f"{MAC_2},,acme,test-desk")
+
+    def rename():
+        with instance.sessions() as other:
+            other.connection().exec_driver_sql("PRAGMA busy_timeout=0")
+            other.rollback()
+            change_device(other, load(), MAC, parse_device({"mac": MAC, "label": "Desk 7"}), CONSOLE)
+
+    with pytest.raises(Conflict, match="Import it again"):
+        import_devices(session, load(), text, CONSOLE, watch=Meddler(rename))
+
+    assert macs(session) == [MAC]
+    assert find_device(session, MAC, CONSOLE).label == "Desk 7"
+
+
+def test_a_device_that_somebody_adds_meanwhile_is_a_conflict(instance, session, load):
+    def add():
+        with instance.sessions() as other:
+            make_device(other, load(), MAC_2)
+
+    text = rows("mac,tenant,model", f"{MAC_2},acme,test-desk", f"{MAC},acme,test-desk")
+    with pytest.raises(Conflict):
+        import_devices(session, load(), text, CONSOLE, watch=Meddler(add))
+
+    assert macs(session) == [MAC_2]
+
+
+@pytest.mark.parametrize("line", [f"{MAC},off,", f"{MAC},on,Lobby", f"{MAC_2},on,", f"{MAC_2},off,"])
+def test_a_dry_run_counts_who_would_wait_as_the_import_does(session, load, line):
+    make_device(session, load())
+    provision_device(session, load(), MAC)
+    text = rows("mac,enabled,label,tenant,model", f"{line},acme,test-desk")
+
+    would = import_devices(session, load(), text, CONSOLE, dry_run=True)
+
+    assert would == import_devices(session, load(), text, CONSOLE)
+
+
+def test_a_line_of_which_every_column_of_the_file_is_empty_goes_even_if_another_is_set(session, load):
+    make_device(session, load(), line2_label="Only this")
+
+    result = import_devices(session, load(), rows("mac,line2_userid", f"{MAC},"), CONSOLE)
+
+    assert result.changed == 1
     assert [line.number for line in read_device(session, MAC).lines] == [1]

@@ -7,8 +7,10 @@ from views.access import current_actor, requires
 from views.contacts.blueprint import bp, the_tenant
 from views.database import db_session
 from views.downloads import csv_download, uploaded
+from views.imported import start_in_background
 from webprov.contactimport import ContactsImported, export_contacts, import_contacts
 from webprov.csvtable import CsvRefused, write_csv
+from webprov.imports import is_small
 from webprov.rights import Right
 from webprov.store.contactrecords import CONTACT_FIELDS
 
@@ -33,13 +35,15 @@ def import_form() -> ResponseReturnValue:
 @bp.post("/import")
 @requires(Right.EDIT_CONTACTS)
 def import_file() -> ResponseReturnValue:
-    """Try the file, or import it, all or nothing; errors by row and column."""
+    """Try the file, or import it, all or nothing; errors by row and column. A large one is left to the worker."""
     tenant, data = the_tenant(), uploaded("file")
     replaces = request.form.get("how") == "replace"
     if not data:
         return render_template("contacts/import.html", owner=tenant, error="Choose a CSV file.", replaces=replaces), 422
     is_trial = request.form.get("action") == "try"
     try:
+        if not is_small(data):
+            return start_in_background(data, tenant, replaces=replaces)
         done = import_contacts(db_session(), data, current_actor(), tenant.name, replace=replaces, dry_run=is_trial)
     except CsvRefused as e:
         return render_template("contacts/import.html", owner=tenant, refused=e, replaces=replaces), 422

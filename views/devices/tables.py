@@ -9,12 +9,14 @@ from views.confirming import confirming_user
 from views.database import db_session
 from views.devices.blueprint import bp
 from views.downloads import csv_download, uploaded
+from views.imported import start_in_background
 from views.site import current_site
 from webprov.audit import record_change
 from webprov.csvtable import CsvRefused, write_csv
 from webprov.deviceexport import export_devices
 from webprov.deviceimport import ImportResult, import_devices
 from webprov.errors import Conflict
+from webprov.imports import is_small
 from webprov.rights import Right
 from webprov.store.database import writing
 
@@ -42,12 +44,14 @@ def import_form() -> ResponseReturnValue:
 @bp.post("/import")
 @requires(Right.EDIT_DEVICES)
 def import_file() -> ResponseReturnValue:
-    """Try the file, or import it, all or nothing; errors by row and column."""
+    """Try the file, or import it, all or nothing; errors by row and column. A large one is left to the worker."""
     data = uploaded("file")
     if not data:
         return render_template("devices/import.html", error="Choose a CSV file."), 422
     is_trial = request.form.get("action") == "try"
     try:
+        if not is_small(data):
+            return start_in_background(data)
         result = import_devices(db_session(), current_site(), data, current_actor(), dry_run=is_trial)
     except CsvRefused as e:
         return render_template("devices/import.html", refused=e), 422

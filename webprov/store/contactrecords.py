@@ -111,6 +111,11 @@ def touch_directory(session: Session, tenant_id: int, changes: int = 1) -> None:
     session.execute(update(DirectoryRecord).where(DirectoryRecord.tenant_id == tenant_id).values(grown))
 
 
+def directory_version(session: Session, tenant_id: int) -> int:
+    """How many things of the tenant's directory have changed so far."""
+    return session.scalar(select(DirectoryRecord.version).where(DirectoryRecord.tenant_id == tenant_id)) or 0
+
+
 def directory_files(session: Session) -> dict[str, frozenset[str]]:
     """Per tenant's name the directory files that exist, by their paths below `CONTACTS/<tenant>/`."""
     files: Any = RenderedFileRecord.__table__

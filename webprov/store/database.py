@@ -64,6 +64,16 @@ def writing(session: Session) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def reading(session: Session) -> Iterator[None]:
+    """One read transaction of its own: it sees what is stored now, and holds nobody up."""
+    session.commit()
+    try:
+        yield
+    finally:
+        session.rollback()
+
+
 class BulkStatement:
     """An insert or update for many rows, compiled once: rows go to the driver as they are.
 
@@ -116,6 +126,22 @@ def time_value(dialect: Dialect) -> Callable[[datetime], Any]:
     """What the driver stores for an aware time."""
     process = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
     return process or (lambda at: at)
+
+
+def row_maker(dialect: Dialect, table: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Makes what the driver stores of values of the columns `names`, for a BulkStatement: secrets encrypted, times and
+    JSON as the database has them."""
+    impls = [table.c[name].type.dialect_impl(dialect) for name in names]
+    found = [(place, impl.bind_processor(dialect)) for place, impl in enumerate(impls)]
+    processors = [(place, process) for place, process in found if process]
+
+    def make(values: Sequence[Any]) -> tuple[Any, ...]:
+        row = list(values)
+        for place, process in processors:
+            row[place] = process(row[place])
+        return tuple(row)
+
+    return make
 
 
 def is_current(engine: Engine) -> bool:

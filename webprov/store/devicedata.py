@@ -5,9 +5,9 @@ Rows of the ORM are for editing; rendering, previews and bulk runs take these, s
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Table, select
 from sqlalchemy.orm import Session
@@ -15,6 +15,12 @@ from sqlalchemy.orm import Session
 from webprov.store.models import CustomVariable, Device, Key, Line, Tenant, TenantOverride
 
 BATCH = 500
+_Item = TypeVar("_Item")
+
+
+def batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """`items` in pieces that one statement takes."""
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
 
 
 @dataclass(frozen=True, slots=True)
