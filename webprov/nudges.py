@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -75,9 +76,10 @@ class NudgeQueue:
         try:
             with self._lock:
                 self._storage = self._storage or _open(self._url)
-            found = use(self._storage)
-            if self._is_file:
-                self._storage.close()  # it opens itself again; nothing is held between nudges
+            with self._lock if self._is_file else nullcontext():  # Redis bears several at once, and lets one wait
+                found = use(self._storage)
+                if self._is_file:
+                    self._storage.close()  # it opens itself again; nothing is held between nudges
         except Exception as e:  # whatever the queue's driver raises: nudges are a convenience
             if not self._is_away:
                 log.warning("The queue of nudges cannot be used (%s); work begins a little later.", type(e).__name__)

@@ -113,3 +113,25 @@ def test_what_others_put_into_the_queue_is_only_a_name(url, listen):
 
     assert wait_for(lambda: heard)
     assert set(heard) == {"jobs"}
+
+
+def test_threads_of_one_process_may_use_the_queue_together(tmp_path, caplog):
+    queue = NudgeQueue(f"sqlite:///{tmp_path / 'queue.sqlite3'}")
+    heard, stop = [], threading.Event()
+    listener = threading.Thread(target=queue.listen, args=[lambda duty: heard.append(duty) or True, stop])
+
+    def send(name):
+        for number in range(20):
+            queue.send(f"{name} {number}")
+
+    senders = [threading.Thread(target=send, args=[name]) for name in "abcd"]
+    for thread in (listener, *senders):
+        thread.start()
+    for thread in senders:
+        thread.join()
+    try:
+        assert wait_for(lambda: len(heard) == 80)
+    finally:
+        stop.set()
+        listener.join()
+    assert caplog.records == []
