@@ -39,13 +39,16 @@ def root(config, session, storage, tmp_path):
 
 @pytest.fixture
 def work(config, instance):
-    """Does in a thread what the worker does: the run that waits."""
+    """Does in a thread what the worker does: the run that waits, or will once the browser has asked for it."""
     lease, stop, threads = Lease(instance.sessions, "assets"), threading.Event(), []
 
     def run():
         lease.hold()
         with instance.sessions() as session:
-            waiting = session.scalar(select(SyncRun).where(SyncRun.state == JobState.WAITING))
+            while not (waiting := session.scalar(select(SyncRun).where(SyncRun.state == JobState.WAITING))):
+                session.rollback()
+                if stop.wait(0.05):
+                    return
             sync_now(session, SiteLoader(config).load(session), lease, SyncKind.ASSETS, waiting, stop)
 
     def begin():
