@@ -1,6 +1,7 @@
 """A large import as people watch it: progress that moves by itself, cancel, errors, going on after a trial."""
 
 import threading
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -26,7 +27,8 @@ def rows(count):
 
 
 class SlowWorker:
-    """Does what the worker does, but pauses after each 500 rows until it is let go on."""
+    """Does what the worker does, once the browser has asked for it, but pauses after each 500 rows until it is let go
+    on."""
 
     def __init__(self, config, instance, monkeypatch):
         self._config, self._instance, self._lease = config, instance, Lease(instance.sessions, "imports")
@@ -55,7 +57,10 @@ class SlowWorker:
     def _work(self):
         self._lease.hold()
         with self._instance.sessions() as session:
-            run_next_import(session, self._instance, SiteLoader(self._config), self._lease)
+            end = time.monotonic() + 20
+            while not run_next_import(session, self._instance, SiteLoader(self._config), self._lease):
+                assert time.monotonic() < end
+                time.sleep(0.05)
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def test_progress_moves_by_itself_and_cancel_says_what_stays(inside, session, wo
     expect(page.locator("#announce")).to_contain_text("8 of 12 provisioned.")
 
     page.get_by_role("button", name="Provision the other 4").click()
+    expect(page.locator("#job-2")).to_contain_text("0 of 4")
     work()
     expect(page.locator("#job-2")).to_contain_text("4 devices provisioned.")
     page.set_viewport_size({"width": 360, "height": 800})
