@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import SSLError
 
 from tests.storage import fault_server
@@ -107,3 +108,22 @@ def test_a_certificate_must_hold_the_name_that_was_asked(certificate):
 
         assert pool.urlopen("GET", f"https://localhost:{server.server_port}/").status == 200
         pool.clear()
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(0, 1), (5_000, 1), (100_000, 2)])
+def test_headers_and_a_small_body_go_together(monkeypatch, size, pieces):
+    sent = []
+    send = HTTPConnection.send
+
+    def noted(connection, data):
+        sent.append(data)
+        send(connection, data)
+
+    monkeypatch.setattr(HTTPConnection, "send", noted)
+    with fault_server() as server:
+        answer = GuardedPool().urlopen("PUT", f"{server.endpoint}/x", body=b"x" * size or None)
+
+    assert answer.status == 200
+    assert len(sent) == pieces
+    assert sent[0].startswith(b"PUT /x HTTP/1.1\r\n")
+    assert b"".join(sent).endswith(b"\r\n\r\n" + b"x" * size)
