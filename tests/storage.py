@@ -120,6 +120,7 @@ class FaultServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128  # a crew connects all at once; a connection that finds the queue full tries again in 1 s
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -2,13 +2,13 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 1.0
 
 
@@ -17,10 +17,23 @@ class Late:
 
 
 @dataclass
-class _Group:
+class _Group(Generic[T]):
     """Tasks that share one time limit; it begins with the first of them. `until` is of the monotonic clock."""
 
+    outcomes: list[T | Late]
+    left: int
     until: float | None = None
+
+
+@dataclass
+class _Work(Generic[T]):
+    """What is to be done in one run, and how far it is."""
+
+    groups: list[_Group[T]]
+    waiting: deque[tuple[int, int, Callable[[], T]]]
+    finished: deque[int] = field(default_factory=deque)
+    ended: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
 
 
 class Crew:
@@ -31,6 +44,8 @@ class Crew:
         self._limit_seconds = limit_seconds
         self._abort = abort
         self._busy: dict[int, float] = {}
+        self._lock = threading.Lock()
+        self._unfinished = 0
 
     def run(
         self,
@@ -41,19 +56,41 @@ class Crew:
 
         `hear` is told of each group that is done, by its position, while others go on; time limits wait for it.
         """
-        total = sum(map(len, groups))
-        executor = ThreadPoolExecutor(max(1, min(self._at_once, total)), thread_name_prefix="push")
-        work: list[list[Future[T | Late]]] = []
-        for tasks in groups:
-            group = _Group()
-            work.append([executor.submit(self._one, group, task) for task in tasks])
+        waiting = deque((group, place, task) for group, tasks in enumerate(groups) for place, task in enumerate(tasks))
+        work: _Work[T] = _Work([_group(len(tasks)) for tasks in groups], waiting)
+        work.finished.extend(position for position, group in enumerate(work.groups) if not group.left)
+        self._unfinished = len(groups) - len(work.finished)
+        for _ in range(min(self._at_once, len(waiting))):
+            threading.Thread(target=self._labour, args=[work], name="push", daemon=True).start()
         try:
             self._watch(work, hear)
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
-        return [_outcomes(futures) for futures in work]
+            work.waiting.clear()
+        return [group.outcomes.copy() for group in work.groups]
 
-    def _one(self, group: _Group, task: Callable[[], T]) -> T | Late:
+    def _labour(self, work: _Work[T]) -> None:
+        """One thread: tasks, until none waits."""
+        while True:
+            try:
+                position, place, task = work.waiting.popleft()
+            except IndexError:
+                return
+            group = work.groups[position]
+            try:
+                group.outcomes[place] = self._one(group, task)
+            except BaseException as e:
+                work.error = e
+                work.ended.set()
+                return
+            with self._lock:
+                group.left -= 1
+                if not group.left:
+                    work.finished.append(position)
+                    self._unfinished -= 1
+                    if not self._unfinished:
+                        work.ended.set()
+
+    def _one(self, group: _Group[T], task: Callable[[], T]) -> T | Late:
         now, thread = time.monotonic(), threading.get_ident()
         if group.until is None:
             group.until = now + self._limit_seconds
@@ -66,16 +103,17 @@ class Crew:
             del self._busy[thread]
         return Late() if time.monotonic() >= group.until else outcome
 
-    def _watch(
-        self, work: Sequence[list[Future[T | Late]]], hear: Callable[[Mapping[int, list[T | Late]]], None]
-    ) -> None:
+    def _watch(self, work: _Work[T], hear: Callable[[Mapping[int, list[T | Late]]], None]) -> None:
         """Until all is done, or what is not cannot be ended."""
-        left = dict(enumerate(work))
+        left = len(work.groups)
         while left:
-            wait([future for futures in left.values() for future in futures], timeout=self._pause())
-            done = {position: futures for position, futures in left.items() if all(map(Future.done, futures))}
-            left = {position: futures for position, futures in left.items() if position not in done}
-            hear({position: _outcomes(futures) for position, futures in done.items()})
+            if len(work.finished) < left:
+                work.ended.wait(self._pause())
+            if work.error:
+                raise work.error
+            done = [work.finished.popleft() for _ in range(len(work.finished))]
+            left -= len(done)
+            hear({position: work.groups[position].outcomes for position in done})
             now = time.monotonic()
             overdue = [thread for thread, until in list(self._busy.items()) if now >= until]
             if overdue:
@@ -90,9 +128,6 @@ class Crew:
         return max(0.01, min(_LOOK_SECONDS, nearest)) if self._busy else _LOOK_SECONDS
 
 
-def _outcomes(futures: Sequence[Future[T | Late]]) -> list[T | Late]:
-    return [_outcome(future) for future in futures]
-
-
-def _outcome(future: Future[T | Late]) -> T | Late:
-    return future.result() if future.done() and not future.cancelled() else Late()
+def _group(size: int) -> _Group[T]:
+    """A group of so many tasks, none of which has ended in time so far."""
+    return _Group([Late() for _ in range(size)], size)

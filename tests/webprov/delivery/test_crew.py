@@ -79,3 +79,11 @@ def test_nothing_more_begins_where_what_is_told_cannot_be_taken():
     time.sleep(0.3)
 
     assert len(begun) < 9
+
+
+def test_a_task_that_raises_ends_the_run():
+    def broken():
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        Crew(2, 10, lambda threads: None).run([[broken], [lambda: "done"]])
