@@ -9,12 +9,13 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Dialect, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from webprov.delivery.pushes import Haste, PushedFile, PushResult
@@ -26,8 +27,8 @@ from webprov.filerecords import disk_name, external_files, records_of_others
 from webprov.scriptruns import run_scripts
 from webprov.site import Site
 from webprov.store.counters import FAILED_PUSHES
-from webprov.store.database import bump, writing
-from webprov.store.devicedata import BATCH, DeviceData
+from webprov.store.database import BulkStatement, bump, row_maker, writing
+from webprov.store.devicedata import BATCH, DeviceData, batches
 from webprov.store.models import PushRecord, RenderedFileRecord, utc_now
 from webprov.store.settings import load_settings
 
@@ -247,22 +248,25 @@ def _known(session: Session, keys: Sequence[str]) -> dict[str, Any]:
 def _store(session: Session, fresh: list[_Values], changed: list[_Values], gone: list[int]) -> None:
     """Add, change and delete these rows: thousands come at once."""
     connection = session.connection()
-    if fresh:
-        connection.execute(insert(_PUSHES), fresh)
-    for names, rows in _by_names(changed):
-        values: dict[str, Any] = {name: bindparam(f"v_{name}") for name in names}
+    dialect = connection.dialect
+    for names, rows in _by_names(dialect, fresh):
+        BulkStatement(dialect, insert(_PUSHES), names).execute(connection, rows)
+    for names, rows in _by_names(dialect, changed):
+        values: dict[str, Any] = {name: bindparam(f"v_{name}") for name in names if name != "id"}
         statement = update(_PUSHES).where(_PUSHES.c.id == bindparam("v_id")).values(values)
-        connection.execute(statement, [{f"v_{name}": value for name, value in row.items()} for row in rows])
-    for start in range(0, len(gone), BATCH):
-        connection.execute(delete(_PUSHES).where(_PUSHES.c.id.in_(gone[start : start + BATCH])))
+        BulkStatement(dialect, statement, [f"v_{name}" for name in names]).execute(connection, rows)
+    for numbers in batches(gone):
+        connection.execute(delete(_PUSHES).where(_PUSHES.c.id.in_(numbers)))
 
 
-def _by_names(rows: list[_Values]) -> list[tuple[tuple[str, ...], list[_Values]]]:
-    """Those that set the same columns together."""
+def _by_names(dialect: Dialect, rows: list[_Values]) -> Iterator[tuple[tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Those with the same columns together: their names, and the rows as the driver stores them."""
     found: dict[tuple[str, ...], list[_Values]] = defaultdict(list)
     for row in rows:
-        found[tuple(name for name in row if name != "id")].append(row)
-    return list(found.items())
+        found[tuple(sorted(row))].append(row)
+    for names, alike in found.items():
+        make, pick = row_maker(dialect, _PUSHES, names), itemgetter(*names)
+        yield names, [make(pick(row)) for row in alike]
 
 
 def _removals(session: Session) -> dict[str, tuple[str, str]]:

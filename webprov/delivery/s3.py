@@ -216,13 +216,19 @@ class S3Transport:
         limit_seconds: float,
         hear: Hear = lambda _: None,
     ) -> list[list[PushResult]]:
+        told: dict[int, list[PushResult]] = {}
+
         def results(position: int, outcomes: Sequence[str | TransportError | Late]) -> list[PushResult]:
             return [_result(key, self._told(one)) for key, one in zip(keys[position], outcomes, strict=True)]
 
+        def tell(found: Mapping[int, Sequence[str | TransportError | Late]]) -> None:
+            news = {position: results(position, outcomes) for position, outcomes in found.items()}
+            told.update(news)
+            hear(news)
+
         guarded = [[partial(self._unless_paused, task, haste) for task in tasks] for tasks in groups]
-        crew = self._crew(limit_seconds)
-        done = crew.run(guarded, lambda found: hear({place: results(place, found[place]) for place in found}))
-        return [results(position, outcomes) for position, outcomes in enumerate(done)]
+        done = self._crew(limit_seconds).run(guarded, tell)
+        return [told.get(position) or results(position, outcomes) for position, outcomes in enumerate(done)]
 
     def _unless_paused(self, task: Callable[[], T], haste: Haste) -> T | TransportError:
         refusal = self._breaker.refusal
