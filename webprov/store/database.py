@@ -1,17 +1,14 @@
 """The database: engine, transactions, counters (security DB-03, DB-06)."""
 
-import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Insert, Update, create_engine, event, inspect, select, text
-from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -19,7 +16,6 @@ from webprov.store.models import Counter, UtcDateTime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 """Alembic's folder; each file of `versions/` begins with its revision, and they grow."""
-_AT_ONCE = 100
 
 
 def open_engine(url: str) -> Engine:
@@ -78,8 +74,7 @@ class BulkStatement:
     """An insert or update for many rows, compiled once: rows go to the driver as they are.
 
     `names` are its parameters, in the order of each row's values; these must be what the driver stores (`time_value`
-    makes times so). SQLite gets a hundred rows in one statement: it hands the interpreter to another thread at every
-    step, and takes it back only when that one lets it go.
+    makes times so). Three times as fast as handing rows to SQLAlchemy, which looks at each value.
     """
 
     def __init__(self, dialect: Dialect, statement: Insert | Update, names: Sequence[str]) -> None:
@@ -87,39 +82,20 @@ class BulkStatement:
         compiled = statement.compile(dialect=dialect, column_keys=columns)
         order = getattr(compiled, "positiontup", None)
         self._sql = str(compiled)
+        self._positions = [names.index(name) for name in order] if order else None
         self._names = tuple(names)
-        self._order = [names.index(name) for name in order] if order else list(range(len(names)))
-        self._many: Callable[[int], str] | None = None
-        if dialect.name == "sqlite":
-            named = str(statement.compile(dialect=sqlite_dialect(paramstyle="named"), column_keys=columns))
-            self._many = _inserting(self._sql) if isinstance(statement, Insert) else self._updating(named)
-            self._order = self._order if isinstance(statement, Insert) else list(range(len(names)))
 
     def execute(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run it for every row."""
         if not rows:
             return
-        if self._many is None:
+        if self._positions is None:
             named = [dict(zip(self._names, row, strict=True)) for row in rows]
             connection.exec_driver_sql(self._sql, named)
-            return
-        pick = None if self._order == list(range(len(self._names))) else itemgetter(*self._order)
-        for start in range(0, len(rows), _AT_ONCE):
-            part = rows[start : start + _AT_ONCE]
-            values = tuple(chain.from_iterable(part if pick is None else map(pick, part)))
-            connection.exec_driver_sql(self._many(len(part)), values)
-
-    def _updating(self, named: str) -> Callable[[int], str]:
-        """From `UPDATE t SET a=:x WHERE b = :y`: the same with a table of all x and y."""
-        head, _, condition = re.sub(r":(\w+)", r"given.\1", named).partition(" WHERE ")
-        row = f"({', '.join('?' * len(self._names))})"
-        start = f"WITH given ({', '.join(self._names)}) AS (VALUES "
-        return lambda count: f"{start}{', '.join([row] * count)}) {head} FROM given WHERE {condition}"
-
-
-def _inserting(sql: str) -> Callable[[int], str]:
-    head, _, row = sql.partition(" VALUES ")
-    return lambda count: f"{head} VALUES {', '.join([row] * count)}"
+        elif self._positions == list(range(len(self._names))):
+            connection.exec_driver_sql(self._sql, list(rows))
+        else:
+            connection.exec_driver_sql(self._sql, list(map(itemgetter(*self._positions), rows)))
 
 
 def time_value(dialect: Dialect) -> Callable[[datetime], Any]:
