@@ -8,10 +8,10 @@ from mako import parsetree
 
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import Refusal
-from webprov.rendering.expressions import check_expression, nearest_name, parse_expression
+from webprov.rendering.expressions import Expression, check_expression, nearest_name
 from webprov.rendering.formats import OutputFormat, read_format
 from webprov.rendering.functions import FILTERS
-from webprov.rendering.kinds import LOOP, Kind, Refused
+from webprov.rendering.kinds import LOOP, Refused
 from webprov.rendering.loops import Frame, loop_size, loop_variables, name_problem, read_loop
 from webprov.rendering.mako_lexer import control_expression, read_tree
 from webprov.rendering.meaning import template_meaning
@@ -157,7 +157,7 @@ class _Gate:
         self._filters(node.escapes)
         if self._is_call(node):
             return
-        kind = self._checked(node.text, node.lineno, works=bool(node.escapes))
+        kind = self._checked(node.text, node.lineno, works=bool(node.escapes)).kind
         if kind.name == "truth":
             raise Refused("this is true or false; write what the phone wants: ${1 if … else 0}")
         if kind.name not in ("text", "number", "value", "raw"):
@@ -188,14 +188,14 @@ class _Gate:
         self.unit.calls.append(Call(called[1], self._depth(), self._times(), node.lineno))
         return True
 
-    def _checked(self, text: str, line: int, *, works: bool = False) -> Kind:
-        """The kind of an expression; `works` where more is done with its result than to write or ask for it."""
+    def _checked(self, text: str, line: int, *, works: bool = False) -> Expression:
+        """An expression that may stand here; `works` where more is done with its result than to write or ask for it."""
         variables = {name: kind for frame in self.frames for name, kind in frame.variables.items()}
         found = check_expression(text, variables)
         for name in sorted(found.names):
             self.names.setdefault(name, line)
         self.handled |= names_in(found.tree) if works else handled(found.tree)
-        return found.kind
+        return found
 
     def _control_line(self, node: parsetree.ControlLine) -> None:
         if node.isend:
@@ -222,7 +222,7 @@ class _Gate:
         condition = control_expression(node.text)
         if condition is None:
             return
-        kind = self._checked(condition, node.lineno)
+        kind = self._checked(condition, node.lineno).kind
         if kind.name in ("loop", "record", "tuple", "table"):
             raise Refused(f"a {kind.name} is not a condition")
 
@@ -233,13 +233,14 @@ class _Gate:
         if self._depth() > MAX_LOOP_DEPTH:
             raise Refused(f"loops may be nested {MAX_LOOP_DEPTH} deep")
         target, iterable = read_loop(node.text)
-        kind = self._checked(iterable, node.lineno)
+        over = self._checked(iterable, node.lineno)
+        kind = over.kind
         if kind.of in CONTACT_COLLECTIONS and any(other.over in CONTACT_COLLECTIONS for other in outer):
             raise Refused("a loop over contacts may not stand inside another one")
         taken = {*self.units, *(name for other in outer for name in other.variables)}
         frame.times, frame.over = loop_size(kind), kind.of
         frame.variables = {**loop_variables(target, kind, taken), "loop": LOOP}
-        self.aliases.append((set(frame.variables), names_in(parse_expression(iterable))))
+        self.aliases.append((set(frame.variables), names_in(over.tree)))
         self.unit.loops = max(self.unit.loops, self._depth())
 
     def _tag(self, node: parsetree.Tag) -> None:

@@ -20,8 +20,8 @@ def handled(node: ast.expr) -> frozenset[str]:
             return frozenset().union(*map(handled, parts))
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return handled(left) | handled(right)
-        case ast.Compare(left=ast.Constant(), ops=[ast.In() | ast.NotIn()], comparators=[whole]):
-            return handled(whole)
+        case ast.Compare(left=ast.Constant(), ops=[ast.In() | ast.NotIn()], comparators=[ast.Name() | ast.Attribute()]):
+            return handled(node.comparators[0])  # a text in a text; in a list it would be compared as a whole
         case ast.Call(func=ast.Attribute(value=on, attr=name), args=arguments) if name in PAIRED_METHODS:
             return handled(on).union(*map(names_in, arguments))
         case ast.Subscript(value=ast.Call(func=ast.Attribute(attr="split")) as parts, slice=place):

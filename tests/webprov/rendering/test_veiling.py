@@ -65,6 +65,8 @@ def test_where_the_two_part_neither_goes_on(work):
         ("first_of(PASSWORD, CLEAR)[0:3]", {"first_of", "PASSWORD", "CLEAR"}),
         ("PASSWORD == 'x'", {"PASSWORD"}),
         ("PASSWORD in 'xyz'", {"PASSWORD"}),
+        ("'xyz' in [PASSWORD, CLEAR]", {"PASSWORD", "CLEAR"}),
+        ("'xyz' in PROTO_URL.split('@')", {"PROTO_URL", "split"}),
         ("len(PASSWORD)", {"len", "PASSWORD"}),
         ("url(line.PASSWORD)", {"url", "line", "PASSWORD"}),
         ("PASSWORD.upper()", {"PASSWORD", "upper"}),
