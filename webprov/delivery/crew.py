@@ -31,6 +31,7 @@ class _Work(Generic[T]):
 
     groups: list[_Group[T]]
     waiting: deque[tuple[int, int, Callable[[], T]]]
+    unfinished: int
     finished: deque[int] = field(default_factory=deque)
     ended: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
@@ -45,7 +46,6 @@ class Crew:
         self._abort = abort
         self._busy: dict[int, float] = {}
         self._lock = threading.Lock()
-        self._unfinished = 0
 
     def run(
         self,
@@ -57,9 +57,8 @@ class Crew:
         `hear` is told of each group that is done, by its position, while others go on; time limits wait for it.
         """
         waiting = deque((group, place, task) for group, tasks in enumerate(groups) for place, task in enumerate(tasks))
-        work: _Work[T] = _Work([_group(len(tasks)) for tasks in groups], waiting)
+        work: _Work[T] = _Work([_group(len(tasks)) for tasks in groups], waiting, sum(map(bool, groups)))
         work.finished.extend(position for position, group in enumerate(work.groups) if not group.left)
-        self._unfinished = len(groups) - len(work.finished)
         for _ in range(min(self._at_once, len(waiting))):
             threading.Thread(target=self._labour, args=[work], name="push", daemon=True).start()
         try:
@@ -86,8 +85,8 @@ class Crew:
                 group.left -= 1
                 if not group.left:
                     work.finished.append(position)
-                    self._unfinished -= 1
-                    if not self._unfinished:
+                    work.unfinished -= 1
+                    if not work.unfinished:
                         work.ended.set()
 
     def _one(self, group: _Group[T], task: Callable[[], T]) -> T | Late:

@@ -59,10 +59,11 @@ class FetchLog:
             last = {fetch.mac: fetch for fetch in batch if fetch.delivered and fetch.mac in ids}
             changed = [self._bulk.device_row(fetch, ids[mac]) for mac, fetch in last.items()]
             self._bulk.update_device.execute(session.connection(), changed)
+            window = self._window()
             closing = {
                 ids[mac]: (fetch.revision, datetime.fromtimestamp(fetch.at, UTC))
                 for mac, fetch in last.items()
-                if window_of(known[mac].provisioning_window, self._window()) is ProvisioningWindow.FIRST_FETCH
+                if window_of(known[mac].provisioning_window, window) is ProvisioningWindow.FIRST_FETCH
             }
             if closing:
                 note_fetched(session, closing)

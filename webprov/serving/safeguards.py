@@ -48,9 +48,7 @@ class Safeguards:
         system = settings.provisioning_window
         closes = window_of(device.window, system) is ProvisioningWindow.FIRST_FETCH
         if closes or system is ProvisioningWindow.FIRST_FETCH or self._index.closes_windows:
-            is_open = self._is_open(
-                device.id
-            )  # of all alike where any closes, so that none is told by its time (PH-03)
+            is_open = self._is_open(device.id)  # of all where any closes, so that none is told by its time (PH-03)
             return Reason.DELIVERED if is_open or not closes else Reason.WINDOW_CLOSED
         return Reason.DELIVERED
 
