@@ -147,7 +147,9 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         self.server.per_source[self.source] += 1
 
     def del_channel(self, map: Any = None) -> None:
-        """Take it out again."""
+        """Take it out again; a connection that broke off may be closed twice."""
+        if self._fileno is None:
+            return
         super().del_channel(map)
         self.server.per_source[self.source] -= 1
         if not self.server.per_source[self.source]:

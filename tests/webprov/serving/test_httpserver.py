@@ -1,5 +1,7 @@
 import http.client
+import re
 import socket
+import struct
 import threading
 import time
 from contextlib import suppress
@@ -76,6 +78,29 @@ def test_rl01_one_address_holds_a_bounded_number_of_connections(phones, monkeypa
         connection.close()
     time.sleep(0.1)
     assert phones.ask(FILE).status == 200
+
+
+def test_rl01_a_connection_that_breaks_off_counts_once(phones):
+    (server,) = phones.servers
+    for _ in range(3):
+        with connect(phones) as connection:
+            connection.sendall(b"GET ")
+            wait_for(lambda: server.per_source)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, no end
+        wait_for(lambda: not server.active_channels)
+
+    assert not server.per_source
+
+
+def test_requests_that_come_all_at_once_are_answered_in_turn(phones):
+    phones.fleet.add_phone()
+    head = f"HTTP/1.1\r\nHost: x\r\nAuthorization: {phones.basic}\r\n"
+    requests = f"GET {FILE} {head}\r\nGET /provisioning/none {head}\r\nHEAD {FILE} {head}Connection: close\r\n\r\n"
+    with connect(phones) as connection:
+        connection.sendall(requests.encode())
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404", b"200"]
 
 
 @pytest.fixture
