@@ -14,8 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from waitress.task import WSGITask
-
+from webprov.serving.answertask import WholeAnswerTask
 from webprov.serving.httpserver import BoundedChannel, BoundedServer, Limits, make_server
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ class _NothingYet(Exception):
     """No whole record has come."""
 
 
-class TlsTask(WSGITask):  # type: ignore[misc]
+class TlsTask(WholeAnswerTask):
     """One request, with what the handshake proved in its environ, named as web servers do (SSL_CLIENT_…)."""
 
     def get_environment(self) -> dict[str, Any]:

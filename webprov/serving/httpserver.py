@@ -22,6 +22,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.utilities import RequestEntityTooLarge
 
+from webprov.serving.answertask import WholeAnswerTask
 from webprov.serving.retirement import RETIRING
 
 HEADER_SECONDS = 15
@@ -111,6 +112,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     """One connection that knows when its unfinished request began, and how its answer is taken."""
 
     parser_class = BoundedParser
+    task_class = WholeAnswerTask
     began = 0.0
     _admitted: BoundedParser | None = None  # the request that may send a large body
     _window: tuple[float, int] | None = None  # since when, and how much of the answer was left then
