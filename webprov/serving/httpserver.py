@@ -8,6 +8,7 @@ Who reads takes at least 2 KiB a second over any half minute, and few at once ma
 import logging
 import resource
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from waitress.server import TcpWSGIServer
 from waitress.utilities import RequestEntityTooLarge
 
 from webprov.serving.answertask import WholeAnswerTask
+from webprov.serving.readiness import Readiness
 from webprov.serving.retirement import RETIRING
 
 HEADER_SECONDS = 15
@@ -109,7 +111,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]
-    """One connection that knows when its unfinished request began, and how its answer is taken."""
+    """One connection that knows when its unfinished request began, how its answer is taken, and what it waits for."""
 
     parser_class = BoundedParser
     task_class = WholeAnswerTask
@@ -119,7 +121,19 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
 
     def __init__(self, server: "BoundedServer", sock: socket.socket, addr: Any, *args: Any, **kwargs: Any) -> None:
         self.source = addr[0]
+        self._arming = threading.Lock()
         super().__init__(server, sock, addr, *args, **kwargs)
+
+    def arm(self) -> None:
+        """Wait for what is wanted now; to be called after each change of that, in any thread."""
+        with self._arming:  # so that the latest state is what holds, and never for another connection's number
+            if self._fileno is not None:
+                self.server.readiness.arm(self._fileno, reads=self.readable(), writes=self.writable())
+
+    def service(self) -> None:
+        """Answer the request that waits longest."""
+        super().service()
+        self.arm()
 
     def received(self, data: bytes) -> Any:
         """Take bytes; the first of a request starts its time."""
@@ -141,18 +155,29 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
                     request.close()
                 del self.requests[1:]
                 self.close_when_flushed = True
+        if self.total_outbufs_len:
+            self.arm()
         return written
 
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Wait until the client has taken enough of a long answer; the loop sends meanwhile."""
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            self.arm()
+        super()._flush_outbufs_below_high_watermark()
+
     def add_channel(self, map: Any = None) -> None:
-        """Enter the connection into the server's count per address."""
+        """Enter the connection into the server's count per address, and wait for its first bytes."""
         super().add_channel(map)
         self.server.per_source[self.source] += 1
+        self.server.readiness.add(self._fileno)
 
     def del_channel(self, map: Any = None) -> None:
         """Take it out again; a connection that broke off may be closed twice."""
-        if self._fileno is None:
-            return
-        super().del_channel(map)
+        with self._arming:
+            if self._fileno is None:
+                return
+            self.server.readiness.remove(self._fileno)
+            super().del_channel(map)
         self.server.per_source[self.source] -= 1
         if not self.server.per_source[self.source]:
             del self.server.per_source[self.source]
@@ -200,8 +225,14 @@ class BoundedServer(TcpWSGIServer):  # type: ignore[misc]
         self.per_source: Counter[str] = Counter()
         self.limits = limits
         self.retiring = RETIRING
+        self.readiness = Readiness()
         self._unlimited = unlimited
+        self._listens = False
         super().__init__(*args, **kwargs)
+        self.readiness.watch(self.trigger._fileno)
+
+    def pull_trigger(self) -> None:
+        """Nothing: connections say themselves what to wait for, so that no thread needs to wake the loop."""
 
     def accept(self) -> Any:
         """The next connection, or None where its address holds too many."""
@@ -231,15 +262,38 @@ class BoundedServer(TcpWSGIServer):  # type: ignore[misc]
                 channel.handle_close()  # at once: its socket would never be ready for a last word
             elif channel.is_late(clock) or (self.retiring.is_set() and not channel.is_busy):
                 channel.will_close = True
+            if channel.will_close:
+                channel.arm()
+
+    def del_channel(self, map: Any = None) -> None:
+        """Take no more connections."""
+        self._listen(False)
+        super().del_channel(map)
 
     def run(self) -> None:
         """Serve until SystemExit, or when retiring until the last request is answered."""
         try:
             while self._map and not (self.retiring.is_set() and self._is_done()):
-                wasyncore.loop(self.adj.asyncore_loop_timeout, use_poll=True, map=self._map, count=1)
+                self._turn()
         except (SystemExit, KeyboardInterrupt):
             pass
         self.task_dispatcher.shutdown()
+
+    def _turn(self) -> None:
+        """Wait for something to do, and do it."""
+        if self._fileno is not None:
+            self._listen(self.readable())
+        for number, events in self.readiness.wait(self.adj.asyncore_loop_timeout):
+            if number in self._map:
+                wasyncore.readwrite(self._map[number], events)
+            channel = self.active_channels.get(number)
+            if channel is not None:
+                channel.arm()
+
+    def _listen(self, wanted: bool) -> None:
+        if wanted is not self._listens:
+            self._listens = wanted
+            (self.readiness.watch if wanted else self.readiness.remove)(self._fileno)
 
     def _is_done(self) -> bool:
         """Take no more connections; whether none is left."""

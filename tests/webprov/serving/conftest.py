@@ -77,8 +77,8 @@ def tftp(start_tftp) -> Tftp:
 
 
 def stop(server, thread) -> None:
-    server.pull_trigger()
     server._map.clear()
+    server.trigger.pull_trigger()
     thread.join(5)
     server.task_dispatcher.shutdown()
     for channel in list(server.active_channels.values()):
