@@ -5,7 +5,6 @@ waitress by itself lets a client take for ever over its headers as long as a byt
 Who reads takes at least 2 KiB a second over any half minute, and few at once may send more than a form's worth.
 """
 
-import logging
 import resource
 import socket
 import threading
@@ -26,6 +25,7 @@ from waitress.utilities import RequestEntityTooLarge
 from webprov.serving.answertask import WholeAnswerTask
 from webprov.serving.readiness import Readiness
 from webprov.serving.retirement import RETIRING
+from webprov.serving.workers import Workers
 
 HEADER_SECONDS = 15
 IDLE_SECONDS = 15
@@ -316,11 +316,9 @@ def make_server(
     `unlimited` says for which addresses (trusted proxies) the limit per address does not hold; `kind` makes the server,
     `adjusted` are more of waitress's adjustments.
     """
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a storm fills the queue: normal, and costly to log
     allow_open_files(limits.connections + 500)
     adjustments = Adjustments(
         sockets=[listener],
-        threads=limits.threads,
         ident="webprov",
         backlog=2_048,
         connection_limit=limits.connections,
@@ -341,6 +339,7 @@ def make_server(
         adj=adjustments,
         sockinfo=where,
         bind_socket=False,
+        dispatcher=Workers(limits.threads),
         limits=limits,
         unlimited=unlimited,
     )
