@@ -365,7 +365,7 @@ def test_what_went_is_recorded_while_the_rest_still_goes(instance, session, load
     monkeypatch.setattr("webprov.pushing._PIECE", 1)
     seen = []
 
-    def slow_start(transport, file):
+    def slow_start(transport, key, file):
         if file.path.endswith("-info.xml"):
             for _ in range(100):
                 with instance.sessions() as other:
@@ -373,7 +373,7 @@ def test_what_went_is_recorded_while_the_rest_still_goes(instance, session, load
                 if len(seen) > 1:
                     break
                 time.sleep(0.05)
-        return original(transport, file)
+        return original(transport, key, file)
 
     original = S3Transport._push
     monkeypatch.setattr(S3Transport, "_push", slow_start)

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import certifi
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager, Timeout
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager, Retry, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
@@ -49,6 +49,8 @@ class GuardedPool(PoolManager):
             ssl_context=trust or _system_trust(),
         )
         self.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        self._latest: tuple[str, HTTPConnectionPool] | None = None
+        self._never = Retry.from_int(retries=False, redirect=False)
 
     def urlopen(  # type: ignore[override]
         self,
@@ -60,8 +62,26 @@ class GuardedPool(PoolManager):
         **kw: Any,
     ) -> BaseHTTPResponse:
         """As PoolManager's, but a redirect is an answer like any other, and no answer is read without end."""
-        answer = super().urlopen(method, url, redirect=False, preload_content=False, **kw)
+        pool, target = self._place(url)
+        options = {"retries": self._never, "headers": self.headers, **kw}
+        answer = pool.urlopen(method, target, redirect=False, assert_same_host=False, preload_content=False, **options)
         return _read(answer) if preload_content else answer
+
+    def clear(self) -> None:
+        """Close all connections that wait."""
+        self._latest = None
+        super().clear()
+
+    def _place(self, url: str) -> tuple[HTTPConnectionPool, str]:
+        """The connections to the server of `url`, and what to ask it for. Nearly always it is the server of last time,
+        and to find it anew takes a twentieth of an upload."""
+        scheme, _, rest = url.partition("://")
+        netloc, slash, target = rest.partition("/")
+        origin = f"{scheme}://{netloc}"
+        latest = self._latest
+        if latest is None or latest[0] != origin:
+            latest = self._latest = origin, self.connection_from_url(origin)
+        return latest[1], slash + target or "/"
 
     def abort(self, threads: Collection[int]) -> None:
         """Break off what these threads (their identifiers) have under way: they get an error at once."""

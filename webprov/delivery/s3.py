@@ -67,11 +67,12 @@ class S3Transport:
         endpoint: str,
         limit_seconds: float = LIMIT_SECONDS,
     ) -> None:
-        """`pool` is the client's; `endpoint` is how sentences call it; `limit_seconds` bounds each call as a whole."""
+        """`pool` is the client's; `key_prefix` begins the name of every object; `endpoint` is how sentences call it;
+        `limit_seconds` bounds each call as a whole."""
         self._client = client
         self._pool = pool
         self._bucket = bucket
-        self._prefix = key_prefix
+        self.prefix = key_prefix
         self._endpoint = endpoint
         self._limit_seconds = limit_seconds
         self._breaker = Breaker()
@@ -83,7 +84,7 @@ class S3Transport:
 
     def probe(self) -> list[str]:
         """Write a small object under the prefix and remove it. Warnings; raises TransportError at the field."""
-        key = f"{self._prefix}.webprov-{secrets.token_hex(6)}"
+        key = f"{self.prefix}.webprov-{secrets.token_hex(6)}"
         ((found,),) = self._within([[partial(self._attempt, partial(self._probe, key))]], LIMIT_SECONDS)
         if isinstance(found, TransportError):
             raise found
@@ -117,15 +118,18 @@ class S3Transport:
         `hear` is told what became of those that are done, by position, while the others go.
         """
         keys = [[self.key(file.segment, file.path) for file in files] for files in groups]
-        tasks = [[partial(self._push, file) for file in files] for files in groups]
+        tasks = [
+            [partial(self._push, key, file) for key, file in zip(keys[position], files, strict=True)]
+            for position, files in enumerate(groups)
+        ]
         return self._outcomes(keys, tasks, haste, limit_seconds, hear)
 
-    def _push(self, file: PushedFile) -> str:
+    def _push(self, key: str, file: PushedFile) -> str:
         try:
             content = file.disk.read_bytes()
         except OSError as e:
             raise TransportError("", f"{file.disk} cannot be read. Provision the device again.") from e
-        self._put(self.key(file.segment, file.path), content, content_type(file.path))
+        self._put(key, content, content_type(file.path))
         return sha256(content).hexdigest()
 
     def remove(
@@ -154,7 +158,7 @@ class S3Transport:
         return found
 
     def _list(self) -> dict[str, Listed]:
-        found = self._client.list_objects(bucket_name=self._bucket, prefix=self._prefix or None, recursive=True)
+        found = self._client.list_objects(bucket_name=self._bucket, prefix=self.prefix or None, recursive=True)
         return {
             item.object_name: Listed((item.etag or "").strip('"').lower(), item.size or 0)
             for item in found
@@ -191,7 +195,7 @@ class S3Transport:
 
     def key(self, segment: str, path: str) -> str:
         """Prefix + segment + `/` + path."""
-        return object_key(self._prefix, segment, path)
+        return object_key(self.prefix, segment, path)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -284,9 +288,9 @@ def _result(key: str, outcome: str | TransportError) -> PushResult:
 def _confirms(answer: ObjectWriteResult, content: bytes) -> bool:
     """Whether the ETag is that of the content, as far as it is an MD5 sum at all."""
     etag = (answer.etag or "").lower()
-    if not re.fullmatch(r"[0-9a-f]{32}", etag) or _is_opaque(_encryption_of(answer.http_headers or {})):
+    if etag == md5(content, usedforsecurity=False).hexdigest() or not re.fullmatch(r"[0-9a-f]{32}", etag):
         return True
-    return etag == md5(content, usedforsecurity=False).hexdigest()
+    return _is_opaque(_encryption_of(answer.http_headers or {}))
 
 
 def _encryption_of(headers: Mapping[str, str]) -> list[str]:

@@ -127,3 +127,15 @@ def test_headers_and_a_small_body_go_together(monkeypatch, size, pieces):
     assert len(sent) == pieces
     assert sent[0].startswith(b"PUT /x HTTP/1.1\r\n")
     assert b"".join(sent).endswith(b"\r\n\r\n" + b"x" * size)
+
+
+def test_each_request_goes_to_the_server_of_its_own_url():
+    with fault_server() as one, fault_server() as other:
+        pool = GuardedPool()
+        pool.urlopen("GET", f"{one.endpoint}/a/%20b?x=1&y=%2F")
+        pool.urlopen("GET", f"{other.endpoint}/c")
+        pool.clear()
+        pool.urlopen("GET", one.endpoint)
+
+    assert [path for _, path, *_ in one.seen] == ["/a/%20b?x=1&y=%2F", "/"]
+    assert [path for _, path, *_ in other.seen] == ["/c"]
