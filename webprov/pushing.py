@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Dialect, and_, bindparam, delete, exists, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from webprov.delivery.pushes import Haste, PushedFile, PushResult
@@ -42,6 +42,7 @@ _FIRST_RETRY_SECONDS = 2
 _MOST_DOUBLINGS = 12
 
 _PUSHES: Any = PushRecord.__table__
+_FILES: Any = RenderedFileRecord.__table__
 _CALM = {"error": "", "failing_since": None, "retries": 0, "retry_at": None}
 
 Errors = Mapping[int, tuple[str, ...]]
@@ -139,12 +140,8 @@ class _Run:
     def _plan(self, *, first: bool) -> _Plan:
         """What has to be done; in later rounds only what others changed meanwhile, not what has just failed."""
         plan = _Plan()
-        wanted = {key: row for row in external_files(self.session, self.ids) if (key := _key(self.transport, row))}
-        pushes = _states(self.session, list(wanted))
-        for key, row in wanted.items():
-            push = pushes.get(key)
-            failed = push is not None and push.state != PushState.OK
-            if push is None or (failed and first) or (not failed and push.sha256 != row.sha256):
+        for row in external_files(self.session, self.ids, _differs(self.transport, failed_too=first)):
+            if key := _key(self.transport, row):
                 file = PushedFile(row.segment, row.path, self.site.files.path(disk_name(row.segment, row.path)))
                 plan.puts[row.device_id].append(_Due(key, file, row.device_id))
         plan.removals = _removals(self.session)
@@ -226,14 +223,12 @@ def _of(column: Any, ids: Sequence[int]) -> Any:
     return or_(column.in_(ids), column.is_(None))
 
 
-def _states(session: Session, keys: Sequence[str]) -> dict[str, Any]:
-    """The rows (key, state, sha256) of what is known of these objects."""
-    found: dict[str, Any] = {}
-    columns = (PushRecord.key, PushRecord.state, PushRecord.sha256)
-    for start in range(0, len(keys), BATCH):
-        chosen = PushRecord.key.in_(keys[start : start + BATCH])
-        found |= {row.key: row for row in session.execute(select(*columns).where(chosen))}
-    return found
+def _differs(transport: S3Transport, *, failed_too: bool) -> ColumnElement[bool]:
+    """The condition on records of files that another content, or none, lies there as far as we know."""
+    key = literal(transport.prefix).concat(_FILES.c.segment).concat("/").concat(_FILES.c.path)
+    is_well, is_same = _PUSHES.c.state == PushState.OK, _PUSHES.c.sha256 == _FILES.c.sha256
+    settled = and_(is_well, is_same) if failed_too else or_(~is_well, is_same)
+    return ~exists().where(_PUSHES.c.key == key, settled)
 
 
 def _known(session: Session, keys: Sequence[str]) -> dict[str, Any]:
