@@ -29,6 +29,7 @@ from webprov.store.contactrecords import (
     directory_of,
     touch_directory,
 )
+from webprov.store.counters import FILES
 from webprov.store.database import bump, writing
 from webprov.store.instance import Instance
 from webprov.store.leases import Lease
@@ -94,7 +95,7 @@ def remove_directory(session: Session, site: Site, tenant: str) -> None:
         return
     site.files.remove(row.path for row in rows)
     drop_records(session, [row.id for row in rows])
-    bump(session, "files")
+    bump(session, FILES)
     bump(session, "directories")
 
 
@@ -137,7 +138,7 @@ def _store(session: Session, site: Site, inputs: Inputs, made: Directories, peop
     except StorageError as e:
         written, removed, made.errors = [], [], [*made.errors, str(e)]
     if written or removed:
-        bump(session, "files")
+        bump(session, FILES)
     if {row.path for row in before} != {row.path for row in _records(session, tenant.name)}:
         tenant.version += 1  # CONTACTS_URL of its devices changes
         bump(session, "directories")

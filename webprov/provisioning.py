@@ -33,6 +33,7 @@ from webprov.rendering.render import render_shared
 from webprov.rendering.variables import shared_context
 from webprov.revisions import KINDS, Contents, contents_to_keep, keep_revisions
 from webprov.site import Site
+from webprov.store.counters import FILES
 from webprov.store.database import bump, writing
 from webprov.store.devicedata import BATCH, DeviceData, read_devices
 from webprov.store.models import Device, utc_now
@@ -103,7 +104,7 @@ def withdraw_files(session: Session, site: Site, device_ids: Sequence[int]) -> N
     }
     session.execute(update(Device).where(Device.id.in_(device_ids)).values(values))
     _drop(session, site, unneeded_shared_records(session, site, leaving_out=device_ids))
-    bump(session, "files")
+    bump(session, FILES)
 
 
 def provision_batch(
@@ -137,7 +138,7 @@ def provision_batch(
             for item in _well(work):
                 finish(item)
         if shared or removed or renamed or any(item.written for item in work):
-            bump(session, "files")
+            bump(session, FILES)
     ready = [item.device for item in _well(work)]
     pushed = push_devices(session, site, ready, haste)
     failures = run_commands(session, site, ready)

@@ -19,6 +19,7 @@ from webprov.provisioning import withdraw_files
 from webprov.pushing import push_removals
 from webprov.rights import Actor, Right
 from webprov.site import Site
+from webprov.store.counters import FILES
 from webprov.store.database import bump, writing
 from webprov.store.devicedata import TenantData
 from webprov.store.models import CustomVariable, Device, Key, Line, Tenant, utc_now
@@ -137,7 +138,7 @@ def apply_input(session: Session, site: Site, device: Device, given: DeviceInput
     bump(session, "logins")
     if "provisioning_window" in differences:
         open_windows(session, [device.id])
-        bump(session, "files")  # listeners know it with the files
+        bump(session, FILES)  # listeners know it with the files
     action = "create" if added else "change"
     record_change(session, by, action, "device", device.mac, tenant_id=tenant.id, fields=differences)
     return True

@@ -14,6 +14,7 @@ from webprov.audit import CHANGED, record_change
 from webprov.changes.devices import find_device
 from webprov.enums import Protocol
 from webprov.rights import Actor, Right
+from webprov.store.counters import FILES
 from webprov.store.database import bump, writing
 from webprov.store.instance import Instance
 from webprov.store.leases import Lease
@@ -53,7 +54,7 @@ def let_start_over(session: Session, mac: str, by: Actor) -> None:
         open_windows(session, [device.id])
         record_change(session, by, "start over", "credentials", device.mac, tenant_id=device.tenant_id)
         bump(session, "logins")
-        bump(session, "files")
+        bump(session, FILES)
 
 
 def devices_waiting(session: Session) -> int:
@@ -85,7 +86,7 @@ def end_fetched(session: Session) -> int:
             values = {"own_login_at": utc_now(), "previous_user": "", "previous_password": ""}
             session.execute(update(Device).where(*fetched).values(values))
             bump(session, "logins")
-            bump(session, "files")
+            bump(session, FILES)
     return len(ids)
 
 
@@ -107,7 +108,7 @@ def end_own(session: Session) -> int:
             values = {"own_login_at": None, "previous_user": "", "previous_password": ""}
             session.execute(update(Device).where(*moved).values(values))
             bump(session, "logins")
-            bump(session, "files")
+            bump(session, FILES)
     return len(ids)
 
 

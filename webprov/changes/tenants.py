@@ -14,6 +14,7 @@ from webprov.nudges import nudge
 from webprov.phones.timezones import check_language, check_timezone
 from webprov.rights import Actor
 from webprov.site import Site
+from webprov.store.counters import FILES
 from webprov.store.database import bump, writing
 from webprov.store.fetchrecords import FetchHour
 from webprov.store.models import Device, Tenant, TenantOverride, User
@@ -75,7 +76,7 @@ def save_tenant(
             tenant.version += 1
             record_change(session, by, "change", "tenant", name, tenant_id=tenant.id, fields=differences)
         if "networks" in differences:
-            bump(session, "files")  # the listeners look again who may have what
+            bump(session, FILES)  # the listeners look again who may have what
     return tenant
 
 

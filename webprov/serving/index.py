@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webprov.delivery.mediatypes import content_type
 from webprov.enums import ProvisioningWindow
 from webprov.serving.sources import Network, parse_networks
+from webprov.store.counters import FILES
 from webprov.store.models import Counter, Device, RenderedFileRecord, Tenant
 from webprov.store.watch import CounterWatch
 
@@ -137,7 +138,7 @@ class FileIndex:
         self._thread.join(timeout=2)
 
     def _is_fresh(self) -> bool:
-        if self._count == self._watch.counts().get("files", 0):
+        if self._count == self._watch.counts().get(FILES, 0):
             return True
         self._behind.set()
         return False
@@ -207,7 +208,7 @@ _DEVICES: Select[Any] = select(
 
 
 def _files_count(connection: Connection) -> int:
-    return connection.scalar(select(Counter.value).where(Counter.name == "files")) or 0
+    return connection.scalar(select(Counter.value).where(Counter.name == FILES)) or 0
 
 
 def _key(row: Row[Any]) -> str:

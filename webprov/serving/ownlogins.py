@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import or_, update
 
 from webprov.serving.batches import Batches
+from webprov.store.counters import FILES
 from webprov.store.database import bump, writing
 from webprov.store.instance import Instance
 from webprov.store.models import Device, utc_now
@@ -29,4 +30,4 @@ class OwnLogins:
             values = {"own_login_at": utc_now(), "previous_user": "", "previous_password": ""}
             session.execute(update(Device).where(Device.id.in_(set(batch)), waiting).values(values))
             bump(session, "logins")
-            bump(session, "files")
+            bump(session, FILES)

@@ -1,4 +1,7 @@
-"""Counters (see `store.models.Counter`) by which processes tell the worker that something waits for the storage."""
+"""Counters (see `store.models.Counter`) by which processes tell each other that something has changed or waits."""
+
+FILES = "files"
+"""Grows with every change of what phones may fetch: records of files, whose they are, and to whom they are open."""
 
 FAILED_PUSHES = "failed pushes"
 """Grows when a push has failed: there is something to try again."""
