@@ -28,15 +28,14 @@ from benchmarks.delay import far_away
 from benchmarks.goals import Result, Row, Skipped, interleaved, print_table
 from benchmarks.load import wait_for
 from webprov.changes.settings import save_settings
-from webprov.delivery.pushes import Haste, PushContext, PushedFile
+from webprov.delivery.pushes import PushContext, PushedFile
 from webprov.delivery.s3 import S3Transport
 from webprov.deviceinput import parse_device
 from webprov.provisioning import provision_devices
-from webprov.pushing import push_devices
+from webprov.redelivery import redeliver
 from webprov.rights import CONSOLE
-from webprov.site import Site, SiteLoader
+from webprov.site import SiteLoader
 from webprov.store.database import writing
-from webprov.store.devicedata import BATCH, read_devices
 from webprov.store.models import Device, PushRecord
 
 DEVICES = int(os.environ.get("WEBPROV_BENCH_DEVICES", "2000"))
@@ -75,7 +74,6 @@ class _Run:
         self.session = session
         self.loader = loader
         self.ids = list(session.scalars(select(Device.id)))
-        self.devices = read_devices(session)
         self.endpoint = ""
 
     def fleet(self, port: int) -> dict[str, float]:
@@ -87,14 +85,16 @@ class _Run:
         return interleaved(subjects, ROUNDS)
 
     def webprov(self) -> float:
+        """As the worker carries everything to a storage that has just been chosen."""
         site = self.loader.load(self.session)
         with writing(self.session):
             self.session.execute(delete(PushRecord))
-        return self._rate(lambda: [self._push(site, start) for start in range(0, DEVICES, BATCH)])
 
-    def _push(self, site: Site, start: int) -> None:
-        if push_devices(self.session, site, self.devices[start : start + BATCH], Haste.BULK):
-            raise RuntimeError("a push failed")
+        def carry() -> None:
+            if redeliver(self.session, site).left:
+                raise RuntimeError("a push failed")
+
+        return self._rate(carry)
 
     def rclone(self) -> float:
         return self._rate(partial(_rclone_copy, self.loader.config.provisioning_dir, self.endpoint))

@@ -49,13 +49,16 @@ def records_of_devices(session: Session, ids: Sequence[int]) -> Sequence[Any]:
     return session.execute(select(*columns).where(_FILES.c.device_id.in_(ids))).all()
 
 
-def external_files(session: Session, ids: Sequence[int], *only: ColumnElement[bool]) -> Sequence[Any]:
-    """The rows (device_id, segment, path, sha256) of what these devices fetch from the DMS, shared files of any device
-    included, in the order of writing; of those, `only` the ones for which these conditions hold."""
-    if not ids:
+def external_files(session: Session, owners: Sequence[int | None], *only: ColumnElement[bool]) -> Sequence[Any]:
+    """The rows (device_id, segment, path, sha256) of what the devices with these ids fetch from the DMS, and with None
+    among them of all shared files, in the order of writing; of those, `only` the ones for which these conditions hold.
+    """
+    if not owners:
         return []
     columns = (_FILES.c.device_id, _FILES.c.segment, _FILES.c.path, _FILES.c.sha256)
-    theirs = or_(_FILES.c.device_id.in_(ids), _FILES.c.device_id.is_(None))
+    theirs = _FILES.c.device_id.in_([owner for owner in owners if owner is not None])
+    if None in owners:
+        theirs = or_(theirs, _FILES.c.device_id.is_(None))
     query = select(*columns).where(theirs, _FILES.c.segment != "", *only)
     return session.execute(query.order_by(_FILES.c.position)).all()
 

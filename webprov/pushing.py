@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -26,8 +26,8 @@ from webprov.errors import TransportError
 from webprov.filerecords import disk_name, external_files, records_of_others
 from webprov.scriptruns import run_scripts
 from webprov.site import Site
-from webprov.store.counters import FAILED_PUSHES
-from webprov.store.database import BulkStatement, bump, row_maker, writing
+from webprov.store.counters import FAILED_PUSHES, FILES
+from webprov.store.database import BulkStatement, bump, count_of, row_maker, writing
 from webprov.store.devicedata import BATCH, DeviceData, batches
 from webprov.store.models import PushRecord, RenderedFileRecord, utc_now
 from webprov.store.settings import load_settings
@@ -50,16 +50,25 @@ Errors = Mapping[int, tuple[str, ...]]
 
 
 def push_devices(session: Session, site: Site, devices: Sequence[DeviceData], haste: Haste) -> Errors:
-    """Carry the files of devices just provisioned, outside any transaction; what did not work, by device.
+    """Carry the files of devices that are provisioned, outside any transaction; what did not work, by device.
 
     Nothing happens in Local mode and without a transport. Failures are recorded and logged.
     """
-    transport = site.transport
-    if isinstance(transport, ScriptTransport):
-        return run_scripts(session, site, transport, devices)
-    if isinstance(transport, S3Transport) and devices:
-        return _Run(session, site, transport, [device.id for device in devices], haste).reconcile()
-    return {}
+    if isinstance(site.transport, ScriptTransport):
+        return run_scripts(session, site, site.transport, devices)
+    return push_to_storage(session, site, [device.id for device in devices], haste)
+
+
+def push_to_storage(
+    session: Session, site: Site, ids: Sequence[int], haste: Haste, go_on: Callable[[], bool] = lambda: True
+) -> Errors:
+    """As `push_devices`, by the ids of any number of devices and to storage alone: one run, read a batch at a time.
+
+    `go_on` is asked before each device whether there is time for it.
+    """
+    if not isinstance(site.transport, S3Transport) or not ids:
+        return {}
+    return _Run(session, site, site.transport, ids, haste, go_on).reconcile()
 
 
 def push_removals(session: Session, site: Site, haste: Haste = Haste.AT_ONCE) -> bool:
@@ -95,18 +104,11 @@ class _Due:
     key: str
     file: PushedFile
     device_id: int | None
+    sha256: str
 
 
 _Put = list[tuple[_Due, PushResult]]
 _Values = dict[str, Any]
-
-
-@dataclass
-class _Plan:
-    """What differs: files to put, grouped by device (None: shared ones), and keys to remove with their names here."""
-
-    puts: dict[int | None, list[_Due]] = field(default_factory=lambda: defaultdict(list))
-    removals: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -118,7 +120,10 @@ class _Run:
     transport: S3Transport
     ids: Sequence[int]
     haste: Haste
+    go_on: Callable[[], bool] = lambda: True
     has_tried: bool = False
+    files_count: int = -1  # the counter of changes to file records when this round began
+    is_settled: bool = False  # nothing is left to see to
     is_elsewhere: bool = False  # another place was saved meanwhile
     start: float = field(default_factory=time.monotonic)
 
@@ -126,49 +131,69 @@ class _Run:
         """Carry and remove; what others changed meanwhile is seen to in further rounds. The errors by device."""
         errors: dict[int, tuple[str, ...]] = {}
         for number in range(_ROUNDS):
-            plan = self._plan(first=number == 0)
-            self.session.commit()  # what has been read is let go of before the network is used
-            if not plan.puts and not plan.removals:
-                break
-            self.has_tried = True
-            put = self._carry(plan)
+            put = self._carry(failed_too=number == 0)
             if self.is_elsewhere:
                 break
             errors |= _errors(put, self.ids)
+            if self.is_settled:
+                break
         return errors
 
-    def _plan(self, *, first: bool) -> _Plan:
-        """What has to be done; in later rounds only what others changed meanwhile, not what has just failed."""
-        plan = _Plan()
-        for row in external_files(self.session, self.ids, _differs(self.transport, failed_too=first)):
-            if key := _key(self.transport, row):
-                file = PushedFile(row.segment, row.path, self.site.files.path(disk_name(row.segment, row.path)))
-                plan.puts[row.device_id].append(_Due(key, file, row.device_id))
-        plan.removals = _removals(self.session)
-        return plan
+    def _carry(self, *, failed_too: bool) -> _Put:
+        """Use the network, and record what came of it: shared files first, since those of the devices refer to them.
 
-    def _carry(self, plan: _Plan) -> _Put:
-        """Use the network, and record what came of it: shared files first, since those of the devices refer to them."""
-        shared = plan.puts.pop(None, [])
-        put = [*self._put([[due] for due in shared]), *self._put(list(plan.puts.values()))]
-        removed = self.transport.remove(list(plan.removals), self.haste, self._seconds_left())
-        self._record([], plan.removals, removed)
+        In later rounds only what others changed meanwhile is carried, not what has just failed.
+        """
+        self.files_count = count_of(self.session, FILES)
+        shared = [[due] for group in self._due([[None]] if self.ids else [], failed_too) for due in group]
+        put = [*self._put(shared), *self._put(self._due(batches(self.ids), failed_too))]
+        removals = _removals(self.session)
+        is_whole = all(result.error or result.sha256 == due.sha256 for due, result in put)
+        self.is_settled = is_whole and not removals and self._is_unchanged()
+        self.session.commit()
+        self.has_tried = self.has_tried or bool(put or removals)
+        if removals:
+            self._record([], removals, self.transport.remove(list(removals), self.haste, self._seconds_left()))
         return put
 
-    def _put(self, groups: Sequence[Sequence[_Due]]) -> _Put:
+    def _is_unchanged(self) -> bool:
+        """Whether nobody has changed a record of a file since this round began."""
+        return count_of(self.session, FILES) == self.files_count
+
+    def _due(self, batched: Iterable[Sequence[int | None]], failed_too: bool) -> Iterator[Sequence[_Due]]:
+        """What differs, by owner (None: shared files); read a batch of owners at a time, when it is needed."""
+        differs = _differs(self.transport, failed_too=failed_too)
+        for owners in batched:
+            found: dict[int | None, list[_Due]] = defaultdict(list)
+            for row in external_files(self.session, owners, differs):
+                if key := _key(self.transport, row):
+                    file = PushedFile(row.segment, row.path, self.site.files.path(disk_name(row.segment, row.path)))
+                    found[row.device_id].append(_Due(key, file, row.device_id, row.sha256))
+            self.session.commit()  # what has been read is let go of before the network is used
+            for dues in found.values():
+                if not self.go_on():
+                    return
+                yield dues
+
+    def _put(self, groups: Iterable[Sequence[_Due]]) -> _Put:
         """Put these; some are recorded while others go, so that the network does not wait for the database."""
         put: _Put = []
         recorded = 0
+        taken: list[Sequence[_Due]] = []
+
+        def files() -> Iterator[list[PushedFile]]:
+            for dues in groups:
+                taken.append(dues)
+                yield [due.file for due in dues]
 
         def hear(done: Mapping[int, list[PushResult]], least: int = _PIECE) -> None:
             nonlocal recorded
-            put.extend(pair for position, found in done.items() for pair in zip(groups[position], found, strict=True))
+            put.extend(pair for position, found in done.items() for pair in zip(taken[position], found, strict=True))
             if len(put) - recorded >= least:
                 self._record(put[recorded:], {}, [])
                 recorded = len(put)
 
-        files = [[due.file for due in dues] for dues in groups]
-        self.transport.push_all(files, self.haste, self._seconds_left(), hear)
+        self.transport.push_all(files(), self.haste, self._seconds_left(), hear)
         hear({}, least=1)
         return put
 
@@ -186,9 +211,7 @@ class _Run:
             if self.is_elsewhere or load_settings(session).place != self.site.settings.place:
                 self.is_elsewhere = True
                 return
-            names = [(due.file.segment, due.file.path.casefold()) for due, _ in put]
-            names += [(segment, path.casefold()) for segment, path in removals.values()]
-            owners = records_of_others(session, names)
+            owners = self._owners(put, removals)
             known = _known(session, [result.key for _, result in put] + [result.key for result in removed])
             interval = self.site.config.retry_interval_seconds
             fresh, changed = [], []
@@ -208,6 +231,14 @@ class _Run:
             _store(session, fresh, changed, gone)
             if any(result.error for result in [*removed, *(result for _, result in put)]):
                 bump(session, FAILED_PUSHES)
+
+    def _owners(self, put: _Put, removals: Mapping[str, tuple[str, str]]) -> dict[tuple[str, str], int | None]:
+        """Whose these names are now; where nobody has changed anything, they are whose they were."""
+        names = [(segment, path.casefold()) for segment, path in removals.values()]
+        planned = {(due.file.segment, due.file.path.casefold()): due.device_id for due, _ in put}
+        if self._is_unchanged():
+            return planned | records_of_others(self.session, names)
+        return records_of_others(self.session, [*planned, *names])
 
 
 def _key(transport: S3Transport, row: Any) -> str:

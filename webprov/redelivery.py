@@ -18,12 +18,12 @@ from webprov.delivery.pushes import Haste
 from webprov.delivery.s3 import S3Transport
 from webprov.enums import PushState
 from webprov.errors import NotFound, TransportError
-from webprov.pushing import may_be_tried, push_devices, push_removals
+from webprov.pushing import may_be_tried, push_devices, push_removals, push_to_storage
 from webprov.rights import Actor, Right
 from webprov.site import Site, SiteLoader
 from webprov.store.counters import FAILED_PUSHES, RETRY_NOW
 from webprov.store.database import bump, writing
-from webprov.store.devicedata import read_device, read_devices
+from webprov.store.devicedata import read_device
 from webprov.store.instance import Instance
 from webprov.store.leases import Lease
 from webprov.store.models import Device, PushRecord, RenderedFileRecord, utc_now
@@ -32,7 +32,7 @@ from webprov.worker import Duty, Rest, TurnFailed
 
 log = logging.getLogger(__name__)
 
-_DEVICES_A_STEP = 200
+_DEVICES_A_STEP = 2_000
 _TURN_SECONDS = 30.0
 _LISTEN_SECONDS = 0.5
 _File, _Push = RenderedFileRecord, PushRecord
@@ -120,9 +120,8 @@ def _carry_due(session: Session, site: Site, transport: S3Transport) -> bool:
     end, last = time.monotonic() + _TURN_SECONDS, 0
     while ids := session.scalars(_due_devices(last)).all():
         last = ids[-1]
-        devices = [device for device in read_devices(session, Device.id.in_(ids)) if device.enabled]
         session.commit()
-        push_devices(session, site, devices, Haste.PATIENT)
+        push_to_storage(session, site, ids, Haste.PATIENT, lambda: not transport.is_paused and time.monotonic() < end)
         if transport.is_paused:
             return True
         if time.monotonic() > end:
@@ -206,4 +205,5 @@ def _due_devices(after: int) -> Select[Any]:
         .group_by(_File.segment)
     )
     chosen = or_(Device.id.in_(select(owners.c.device_id)), Device.id.in_(one_each))
-    return select(Device.id).where(Device.id > after, chosen).order_by(Device.id).limit(_DEVICES_A_STEP)
+    query = select(Device.id).where(Device.id > after, Device.enabled, chosen)
+    return query.order_by(Device.id).limit(_DEVICES_A_STEP)

@@ -49,7 +49,7 @@ def _run_all(
 ) -> dict[int, ScriptRun]:
     files: defaultdict[int, list[Path]] = defaultdict(list)
     shared: defaultdict[str, list[Path]] = defaultdict(list)
-    for row in external_files(session, [device.id for device in devices]):
+    for row in external_files(session, [None, *(device.id for device in devices)]):
         path = site.files.path(disk_name(row.segment, row.path))
         (shared[row.segment] if row.device_id is None else files[row.device_id]).append(path)
     session.commit()

@@ -3,16 +3,17 @@ import time
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tests.factories import MAC, make_device, make_tenant, small_config
+from webprov import pushing
 from webprov.changes.devices import change_device, delete_devices
 from webprov.changes.settings import save_settings
 from webprov.delivery.pushes import Haste
 from webprov.delivery.s3 import S3Transport
 from webprov.deviceinput import parse_device
 from webprov.provisioning import provision_device, provision_devices
-from webprov.pushing import push_devices, push_removals
+from webprov.pushing import push_devices, push_removals, push_to_storage
 from webprov.restoring import restore_revision
 from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
@@ -273,6 +274,29 @@ def test_provision_devices_pushes_every_device(session, load, device, bucket):
 
     assert [result.push_errors for result in results] == [(), ()]
     assert len(bucket()) == len(ALL) + len(OWN)
+
+
+def test_what_there_is_no_time_for_stays_due(session, load, device, bucket):
+    make_device(session, load(), MAC_2)
+    provision_devices(session, load(), [1, 2])
+    session.execute(delete(PushRecord))
+    session.commit()
+    turns = iter([True, True, False])  # for the shared file, for one device
+
+    assert push_to_storage(session, load(), [1, 2], Haste.PATIENT, lambda: next(turns)) == {}
+
+    assert sorted(pushes_by_path(session)) == ["805ec0000001-info.xml", "805ec0000001.cfg", "common.cfg"]
+
+
+def test_where_nobody_changes_a_file_nothing_is_looked_at_again(session, load, device, bucket, monkeypatch):
+    looks = []
+    looked = pushing.external_files
+    monkeypatch.setattr(pushing, "external_files", lambda *given: looks.append(given[1]) or looked(*given))
+
+    provision_device(session, load(), MAC)
+
+    assert looks == [[None], [1]]
+    assert sorted(bucket()) == ALL
 
 
 def test_a_name_that_no_object_can_have_stays_here(session, load, device, bucket, caplog):

@@ -4,7 +4,7 @@ import io
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import md5, sha256
@@ -108,21 +108,24 @@ class S3Transport:
 
     def push_all(
         self,
-        groups: Sequence[Sequence[PushedFile]],
+        groups: Iterable[Sequence[PushedFile]],
         haste: Haste = Haste.AT_ONCE,
         limit_seconds: float = LIMIT_SECONDS,
         hear: Hear = lambda _: None,
     ) -> list[list[PushResult]]:
         """Put the files of many devices, 32 at once; each group ends within its time from when its turn comes.
 
-        `hear` is told what became of those that are done, by position, while the others go.
+        More `groups` are asked for while earlier ones go; `hear` is told what became of those that are done, by
+        position, meanwhile.
         """
-        keys = [[self.key(file.segment, file.path) for file in files] for files in groups]
-        tasks = [
-            [partial(self._push, key, file) for key, file in zip(keys[position], files, strict=True)]
-            for position, files in enumerate(groups)
-        ]
-        return self._outcomes(keys, tasks, haste, limit_seconds, hear)
+        keys: list[list[str]] = []
+
+        def tasks() -> Iterator[list[Callable[[], str]]]:
+            for files in groups:
+                keys.append([self.key(file.segment, file.path) for file in files])
+                yield [partial(self._push, key, file) for key, file in zip(keys[-1], files, strict=True)]
+
+        return self._outcomes(keys, tasks(), haste, limit_seconds, hear)
 
     def _push(self, key: str, file: PushedFile) -> str:
         try:
@@ -215,7 +218,7 @@ class S3Transport:
     def _outcomes(
         self,
         keys: Sequence[Sequence[str]],
-        groups: Sequence[Sequence[Callable[[], str]]],
+        groups: Iterable[Sequence[Callable[[], str]]],
         haste: Haste,
         limit_seconds: float,
         hear: Hear = lambda _: None,
@@ -230,7 +233,7 @@ class S3Transport:
             told.update(news)
             hear(news)
 
-        guarded = [[partial(self._unless_paused, task, haste) for task in tasks] for tasks in groups]
+        guarded = ([partial(self._unless_paused, task, haste) for task in tasks] for tasks in groups)
         done = self._crew(limit_seconds).run(guarded, tell)
         return [told.get(position) or results(position, outcomes) for position, outcomes in enumerate(done)]
 

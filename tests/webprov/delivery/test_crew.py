@@ -87,3 +87,32 @@ def test_a_task_that_raises_ends_the_run():
 
     with pytest.raises(KeyError):
         Crew(2, 10, lambda threads: None).run([[broken], [lambda: "done"]])
+
+
+def test_more_is_asked_for_only_while_little_waits():
+    released, made = threading.Event(), []
+
+    def groups():
+        for number in range(500):
+            made.append(number)
+            yield [lambda: released.wait(5)]
+
+    def hear(_):
+        seen.append(len(made))
+        released.set()
+
+    seen: list[int] = []
+
+    found = Crew(2, 10, lambda threads: None).run(groups(), hear)
+
+    assert found == [[True]] * 500
+    assert seen[0] < 50
+
+
+def test_the_run_ends_where_no_more_can_be_made():
+    def groups():
+        yield [lambda: "done"]
+        raise LookupError("gone")
+
+    with pytest.raises(LookupError, match="gone"):
+        Crew(2, 10, lambda threads: None).run(groups())
