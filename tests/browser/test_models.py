@@ -60,6 +60,18 @@ def test_a_shipped_model_is_changed_for_all_and_returned(devices, inside, user):
     assert not (user / "models.d").exists()
 
 
+def test_what_is_typed_before_the_scripts_are_there_counts(devices, inside, live):
+    page = inside("/")
+    arrived = []
+    page.route("**/htmx.min.js*", lambda route: arrived.append(route))
+    page.goto(f"{live.url}/models/edit?key=test-desk", wait_until="commit")
+    page.get_by_label("Lines").fill("many")
+
+    arrived[0].continue_()
+
+    expect(page.locator("#model-check")).to_contain_text("is not a number from 0 to 1000")
+
+
 def test_the_section_as_text_has_numbers_and_marks_its_faults(devices, inside, user):
     page = inside("/models/edit?key=test-desk&as=text")
     page.locator("#body").press_sequentially("lines = 1\nlabl = x")

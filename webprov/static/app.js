@@ -174,8 +174,16 @@
     box.scrollIntoView({ block: "nearest" });
   }
 
+  // people who type before the scripts are there have typed all the same
+  function catchUp() {
+    for (const field of document.querySelectorAll("form[data-guard] :is(input:not([type=hidden]), textarea)")) {
+      if (field.value !== field.defaultValue) field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
+
   on("DOMContentLoaded", function () {
     settle(document);
+    catchUp();
     if (byId("keys-on")) byId("keys-on").checked = localStorage.getItem(KEYS) !== "off";
   });
   window.webprov = { announce, toast };
