@@ -170,13 +170,14 @@ class TftpServer:
                 self._end(address)
 
     def _end(self, address: Any) -> None:
-        running = self._running.pop(address)
+        running = self._running[address]
         self._per_source[running.source] -= 1
         if not self._per_source[running.source]:
             del self._per_source[running.source]
         self._selector.unregister(running.transfer.connection)
         running.transfer.close()
         running.finish(running.transfer.outcome is Outcome.COMPLETE)
+        del self._running[address]  # at last: who sees that it has ended finds its record
 
     def _send(self, client: Client, datagram: bytes) -> None:
         with self._connect(client) as connection:
