@@ -23,6 +23,7 @@ from webprov.store.instance import Instance
 from webprov.store.watch import CounterWatch
 
 _LONGEST_NAME = 1024
+_STATUS = {Reason.DELIVERED: 200, Reason.UNCHANGED: 304, Reason.BROKEN_OFF: 499}
 
 
 class Fetching:
@@ -193,7 +194,7 @@ class Fetching:
         self, name: str, asker: Asker, record: ServedFile | None, fetched: FetchedFile, *, head: bool = False
     ) -> None:
         reason = fetched.reason
-        status = {Reason.DELIVERED: 200, Reason.UNCHANGED: 304, Reason.BROKEN_OFF: 499}.get(reason, 404)
+        status = _STATUS.get(reason, 404)
         device = record.device if record else None
         self.log.add(
             Fetch(

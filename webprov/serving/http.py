@@ -85,7 +85,7 @@ class PhoneApp:
         if not verdict.passed:
             self._fetching.refuse(name, asker, 401, verdict.reason)
             return self._unauthorized(now, stale=verdict.reason is Reason.STALE_NONCE)
-        asker = asker._replace(identity=verdict.identity)
+        asker = Asker(self._protocol, source, asker.user_agent, verdict.identity, simulated)
         if method in _FETCHING or (method == "POST" and self._fetching.is_directory_file(name)):
             return self._deliver(environ, name, asker, head=method == "HEAD")
         return self._receive(environ, name, asker)

@@ -86,12 +86,13 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     @property
     def expected_bytes(self) -> int:
         """How long its body says it will be; in chunks, how long it is so far."""
-        return int(max(self.content_length, self.body_bytes_received))
+        length, received = self.content_length, self.body_bytes_received
+        return int(length if length > received else received)
 
     def received(self, data: bytes) -> int:
         """Take bytes; how many belonged to this request."""
         consumed = int(super().received(data))
-        if self.headers_finished and self.expected_bytes > self._most_bytes:
+        if self.headers_finished and (expected := self.expected_bytes) and expected > self._most_bytes:
             self.error = RequestEntityTooLarge(f"This takes at most {self._most_bytes:,} bytes.")
             self.completed: bool = True
         return consumed

@@ -45,12 +45,12 @@ class Safeguards:
         """DELIVERED, or why `asker`, who may have the files of `device`, gets none for now."""
         if settings.user_agent_check is UserAgentCheck.REFUSE and self._is_another(device, asker.user_agent):
             return Reason.OTHER_PHONE
-        system = settings.provisioning_window
-        closes = window_of(device.window, system) is ProvisioningWindow.FIRST_FETCH
-        if closes or system is ProvisioningWindow.FIRST_FETCH or self._index.closes_windows:
-            is_open = self._is_open(device.id)  # of all where any closes, so that none is told by its time (PH-03)
-            return Reason.DELIVERED if is_open or not closes else Reason.WINDOW_CLOSED
-        return Reason.DELIVERED
+        system, closing = settings.provisioning_window, ProvisioningWindow.FIRST_FETCH
+        if system is not closing and device.window != closing and not self._index.closes_windows:
+            return Reason.DELIVERED
+        is_open = self._is_open(device.id)  # of all where any closes, so that none is told by its time (PH-03)
+        closes = window_of(device.window, system) is closing
+        return Reason.WINDOW_CLOSED if closes and not is_open else Reason.DELIVERED
 
     def _is_open(self, device_id: int) -> bool:
         """Asked of the database each time, so that a window opens and closes at once for every listener; while that
