@@ -1,7 +1,8 @@
 """What provisioning leaves for the file transport (spec 6): carry what lies there differently, remove what has gone.
 
-What should lie there are the records of rendered files; what does are the push records. Both are compared before and
-after the network was used, so a run that was overtaken by a newer one puts things right itself (newest content wins).
+What should lie there are the records of rendered files; what does are the push records. Both are compared before the
+network is used, and again where somebody changed a file meanwhile, so a run that was overtaken by a newer one puts
+things right itself (newest content wins).
 The database is never held while the network works, and nothing here raises for what the network does.
 """
 
