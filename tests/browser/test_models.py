@@ -44,7 +44,7 @@ def test_a_shipped_model_is_changed_for_all_and_returned(devices, inside, user):
     expect(page.locator("#model-check")).to_contain_text("No device gets new files")
     page.get_by_label("Override").fill("extra = 1")
     expect(page.locator("#model-check")).to_contain_text("2 devices get new files")
-    page.get_by_role("button", name="What changes").click()
+    page.get_by_role("button", name="What changes").press("Enter")
     expect(page.locator("#effect-heading")).to_be_focused()
     expect(page.locator("#model-effect")).to_contain_text("2 of 2 devices get different files.")
     page.get_by_role("button", name="Save for all tenants").click()
