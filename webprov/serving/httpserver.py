@@ -160,12 +160,6 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.arm()
         return written
 
-    def _flush_outbufs_below_high_watermark(self) -> None:
-        """Wait until the client has taken enough of a long answer; the loop sends meanwhile."""
-        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
-            self.arm()
-        super()._flush_outbufs_below_high_watermark()
-
     def add_channel(self, map: Any = None) -> None:
         """Enter the connection into the server's count per address, and wait for its first bytes."""
         super().add_channel(map)

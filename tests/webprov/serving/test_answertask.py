@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -9,10 +10,14 @@ from tests.webprov.serving.conftest import stop
 from webprov.serving.httpserver import PHONE_LIMITS, BoundedChannel, make_server
 
 LONG = b"x" * 300_000
+ENDLESS_BYTES = 40_000_000  # more than waitress keeps for a client that does not read
 
 
 def app(environ, start_response):
     kind = environ["PATH_INFO"]
+    if kind == "/endless":
+        start_response("200 OK", [("Content-Length", str(ENDLESS_BYTES))])
+        return (b"x" * 1_000_000 for _ in range(ENDLESS_BYTES // 1_000_000))
     body = LONG if kind == "/long" else b"hello"
     headers = [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
     if kind == "/dated":
@@ -111,3 +116,15 @@ def test_each_kind_of_answer_has_one_head_that_fits(served, request_, line, body
     assert line in lines
     for name in ("Date", "Server", "Content-Type"):
         assert sum(each.startswith(f"{name}: ") for each in lines) == 1
+
+
+def test_an_answer_longer_than_what_is_kept_waits_for_its_reader(served):
+    port, _ = served
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"GET /endless HTTP/1.0\r\nHost: x\r\n\r\n")
+        time.sleep(0.5)  # all that fits is kept by now, and the thread waits
+        received = 0
+        while part := connection.recv(1 << 20):
+            received += len(part)
+
+    assert received > ENDLESS_BYTES
