@@ -69,7 +69,7 @@ class FetchLog:
                 note_fetched(session, closing)
             self._update_sources(session, {fetch.source for fetch in last.values()})
             tenants = (known[mac].tenant_id if mac in known else STRANGERS for mac in macs)
-            count_fetches(session, list(zip(tenants, batch, strict=True)))
+            count_fetches(session, zip(tenants, batch, strict=True))
             note_strangers(
                 session, [(mac, one) for mac, one in zip(macs, batch, strict=True) if mac and mac not in ids]
             )
@@ -110,7 +110,7 @@ class _Statements:
     def fetch_row(self, fetch: Fetch, mac: str, device_id: int | None) -> tuple[Any, ...]:
         """Values in the order of `_ROW`."""
         return (
-            self.time(fetch.at),
+            int(fetch.at * 1_000_000),
             str(fetch.protocol),
             fetch.address,
             safe_text(fetch.user_agent, _LONGEST),

@@ -3,10 +3,21 @@
 Empty text means "not set"; times are aware UTC; a MAC is 12 upper-case hex digits.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, UniqueConstraint, func
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.orm import registry as type_registry
 from sqlalchemy.types import TypeDecorator
@@ -26,6 +37,24 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return value.replace(tzinfo=UTC) if value else None
+
+
+class UtcMicroseconds(TypeDecorator[datetime]):
+    """Aware UTC in Python, microseconds since the epoch in the database: a third of the size of a time written out,
+    which counts where a table grows by thousands of rows a second and has its time in each index."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return (value - _EPOCH) // _MICROSECOND if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def utc_now() -> datetime:
@@ -315,7 +344,7 @@ class FetchRecord(Base):
     __tablename__ = "fetches"
     __table_args__ = tuple(Index(f"ix_fetches_{name}_at", name, "at") for name in ("mac", "device_id", "address"))
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
+    at: Mapped[datetime] = mapped_column(UtcMicroseconds, index=True)
     protocol: Mapped[str]
     address: Mapped[str]
     user_agent: Mapped[str] = mapped_column(default="")

@@ -1,30 +1,16 @@
 from datetime import UTC, datetime
 
-import pytest
-from alembic import command
-from alembic.config import Config as AlembicConfig
+from sqlalchemy import select, text
 
-from webprov.store.database import MIGRATIONS, writing
+from tests.factories import make_fetch
+from tests.webprov.store.goback import downgrade
+from webprov.store.database import writing
 from webprov.store.fetchrecords import FetchHour
 from webprov.store.migrating import migrate
 from webprov.store.models import Device, FetchRecord, Tenant
 
 
-@pytest.fixture
-def downgrade(instance):
-    """Takes the tables of the instance back to an earlier revision."""
-
-    def go_back(revision: str) -> None:
-        config = AlembicConfig()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        with instance.engine.connect().execution_options(webprov_writes=True) as connection, connection.begin():
-            config.attributes["connection"] = connection
-            command.downgrade(config, revision)
-
-    return go_back
-
-
-def test_requests_that_are_remembered_are_counted_by_hour_on_an_upgrade(instance, session, downgrade):
+def test_requests_that_are_remembered_are_counted_by_hour_on_an_upgrade(instance, session):
     with writing(session):
         device = Device(mac="805EC0123456", tenant=Tenant(name="acme"), model="test-desk")
         session.add(device)
@@ -37,7 +23,7 @@ def test_requests_that_are_remembered_are_counted_by_hour_on_an_upgrade(instance
                 )
             )
         tenant = device.tenant_id
-    downgrade("0011")
+    downgrade(instance.engine, "0011")
 
     migrate(instance.engine)
 
@@ -45,3 +31,21 @@ def test_requests_that_are_remembered_are_counted_by_hour_on_an_upgrade(instance
         ("2026-03-29 07", tenant): (2, 1, 0),
         ("2026-03-29 07", 0): (0, 0, 1),
     }
+
+
+def test_times_of_requests_survive_an_upgrade_and_a_way_back(instance, session):
+    times = [datetime(2026, 3, 29, 7, 30, 59, micros, tzinfo=UTC) for micros in (0, 7, 999_999)]
+    for at in times:
+        make_fetch(session, at=at, mac="0013FF000001")
+
+    session.close()
+    downgrade(instance.engine, "0016")
+    with instance.engine.connect() as connection:
+        stored = connection.execute(text("SELECT at FROM fetches ORDER BY id")).scalars().all()
+    migrate(instance.engine)
+
+    assert stored == [f"2026-03-29 07:30:59.{micros}" for micros in ("000000", "000007", "999999")]
+    found = session.execute(select(FetchRecord.id, FetchRecord.at, FetchRecord.mac).order_by(FetchRecord.id)).all()
+    assert found == [(number, at, "0013FF000001") for number, at in enumerate(times, 1)]
+    make_fetch(session)
+    assert session.scalar(select(FetchRecord.id).order_by(FetchRecord.id.desc())) == 4

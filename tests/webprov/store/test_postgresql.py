@@ -4,11 +4,15 @@ import os
 import pwd
 import subprocess
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, text
 
+from tests.factories import make_fetch
 from tests.service import free_port
+from tests.webprov.store.goback import downgrade
 from webprov.changes.tenants import create_tenant
 from webprov.config import load_config
 from webprov.demo import fill_demo
@@ -23,6 +27,8 @@ from webprov.site import SiteLoader
 from webprov.store.devicedata import read_devices
 from webprov.store.instance import open_instance
 from webprov.store.leases import Lease
+from webprov.store.migrating import migrate
+from webprov.store.models import FetchRecord
 from webprov.workload import workload
 
 
@@ -67,6 +73,23 @@ def test_a_fleet_lives_in_postgresql(url, tmp_path):
         assert {result.error for result in results} == {""}
         assert state_counts(session, loader.load(session)) == states
     again.close()
+
+
+def test_times_of_requests_survive_an_upgrade_and_a_way_back_in_postgresql(url, tmp_path):
+    config = load_config({"WEBPROV_INSTANCE": str(tmp_path / "instance"), "WEBPROV_DATABASE_URL": url})
+    instance = open_instance(config)
+    at = datetime(2026, 3, 29, 7, 30, 59, 999_999, tzinfo=UTC)
+    with instance.sessions() as session:
+        make_fetch(session, at=at)
+
+    downgrade(instance.engine, "0016")
+    with instance.engine.connect() as connection:
+        stored = connection.scalar(text("SELECT at FROM fetches"))
+    migrate(instance.engine)
+
+    with instance.sessions() as session:
+        assert (stored, session.scalar(select(FetchRecord.at))) == (at.replace(tzinfo=None), at)
+    instance.close()
 
 
 def test_imports_in_the_background_live_in_postgresql(url, tmp_path):
