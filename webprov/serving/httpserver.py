@@ -18,12 +18,12 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.utilities import RequestEntityTooLarge
 
 from webprov.serving.answertask import WholeAnswerTask
 from webprov.serving.readiness import Readiness
+from webprov.serving.requestheads import HeadParser
 from webprov.serving.retirement import RETIRING
 from webprov.serving.workers import Workers
 
@@ -78,7 +78,7 @@ def admin_limits(upload_limit_bytes: int) -> Limits:
     return replace(ADMIN_LIMITS, long_body_bytes=upload_limit_bytes + 1024 * 1024)
 
 
-class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
+class BoundedParser(HeadParser):
     """A request being received; only those that send something may be large."""
 
     command = ""  # until the first line has been read
