@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +16,7 @@ from typing import Any
 
 import flask
 import waitress
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from benchmarks.goals import Result, Row, interleaved, print_table
 from benchmarks.load import requests_per_second, wait_for
@@ -23,11 +24,13 @@ from webprov.config import Config, load_config
 from webprov.parts import run_http
 from webprov.store.database import bump, writing
 from webprov.store.instance import open_instance
-from webprov.store.models import Device, RenderedFileRecord, Tenant
+from webprov.store.models import Device, FetchRecord, RenderedFileRecord, Tenant
 from webprov.store.settings import load_settings
 
 PHONES = 2_000
 SECONDS = 3.0
+STORM_SECONDS = 15.0
+_LOG_SECONDS = 8
 OWN_BYTES = 6_800
 SHARED_BYTES = 3_000
 
@@ -45,9 +48,11 @@ def measure() -> list[Result]:
         }
         subjects = {name: partial(_one_round, serve, requests) for name, serve in servers.items()}
         seen = interleaved(subjects)
+        recorded, answered = _storm_recorded(folder, requests)
     return [
         Row("P1a", "phones' HTTP against a bare WSGI app", "GET/s", seen["webprov"], seen["bare"], 0.80),
         Row("P1a", "phones' HTTP against Flask send_from_directory", "GET/s", seen["webprov"], seen["flask"], 3.0),
+        Row("P1a", "requests of a long storm in the fetch log", "GETs", recorded, answered, 1.0),
     ]
 
 
@@ -129,6 +134,22 @@ def _one_round(serve: Callable[[int], None], requests: list[bytes]) -> float:
     with running(serve) as port:
         requests_per_second(port, requests, 0.5)
         return requests_per_second(port, requests, SECONDS)
+
+
+def _storm_recorded(folder: str, requests: list[bytes]) -> tuple[int, int]:
+    """How many requests of a storm are in the fetch log afterwards, and how many were answered."""
+    instance = open_instance(load_config({"WEBPROV_INSTANCE": folder}))
+    count = select(func.count()).select_from(FetchRecord)
+    try:
+        with instance.sessions() as session:
+            before = session.scalar(count) or 0
+            with running(partial(serve_webprov, folder)) as port:
+                answered = round(requests_per_second(port, requests, STORM_SECONDS) * STORM_SECONDS)
+                time.sleep(_LOG_SECONDS)
+            session.rollback()
+            return (session.scalar(count) or 0) - before, answered
+    finally:
+        instance.close()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The fetch log as people read it: filtered, page by page, whatever its length (performance P8).
 
-Only time, device and address have indexes. Other filters look through the newest WINDOW records that these leave, and
-the page says so: what lies further back is found by choosing a time.
+Only time, device, address and the MACs of strangers have indexes. Other filters look through the newest WINDOW records
+that these leave, and the page says so: what lies further back is found by choosing a time.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from webprov.store.fetchrecords import FetchDay
@@ -97,15 +97,37 @@ def _indexed(session: Session, query: FetchQuery) -> list[ColumnElement[bool]]:
     if query.device_id is not None:
         found.append(FetchRecord.device_id == query.device_id)
     if query.mac:
-        found.append(FetchRecord.mac == query.mac)
+        found.append(_of_mac(session, query))
     if query.address:
         found.append(FetchRecord.address == query.address)
+    found += _times(query)
+    few = _few_devices(session, query)
+    return [*found, FetchRecord.device_id.in_(few)] if few is not None else found
+
+
+def _of_mac(session: Session, query: FetchQuery) -> ColumnElement[bool]:
+    """What the device of that MAC asked for, and what was asked for before it was one.
+
+    Where none has it, the phone may have been replaced since: the records of its device are looked through as far back
+    as WINDOW goes.
+    """
+    strangers = and_(FetchRecord.mac == query.mac, FetchRecord.device_id.is_(None))
+    device_id = session.scalar(select(Device.id).where(Device.mac == query.mac))
+    if device_id is not None:
+        return or_(FetchRecord.device_id == device_id, strangers)
+    recent = select(FetchRecord.id, FetchRecord.mac).where(*_times(query)).order_by(FetchRecord.at.desc()).limit(WINDOW)
+    latest = recent.subquery()
+    replaced = select(latest.c.id).where(latest.c.mac == query.mac)
+    return FetchRecord.id.in_(union_all(select(FetchRecord.id).where(strangers), replaced))
+
+
+def _times(query: FetchQuery) -> list[ColumnElement[bool]]:
+    found = []
     if query.since:
         found.append(FetchRecord.at >= query.since)
     if query.before:
         found.append(FetchRecord.at < query.before)
-    few = _few_devices(session, query)
-    return [*found, FetchRecord.device_id.in_(few)] if few is not None else found
+    return found
 
 
 def _few_devices(session: Session, query: FetchQuery) -> Sequence[int] | None:

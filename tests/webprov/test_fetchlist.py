@@ -93,6 +93,18 @@ def test_search_without_index_ends_somewhere_and_says_where(session, log, monkey
     assert found(session, text="192.0.2", before=NOW - timedelta(hours=1)) == [3]
 
 
+def test_the_mac_of_a_replaced_phone_still_finds_what_it_asked_for(session, log, monkeypatch):
+    with writing(session):
+        session.query(Device).filter_by(mac=ONE).one().mac = "805EC0000003"
+    make_fetch(session, mac=ONE, at=NOW - timedelta(hours=5))  # the old phone, which is a stranger now
+
+    assert found(session, mac="805EC0000003") == [0, 3]
+    assert found(session, mac=ONE) == [0, 3, 5]
+    monkeypatch.setattr(fetchlist, "WINDOW", 2)
+    assert found(session, mac=ONE) == [0, 5]
+    assert found(session, mac=ONE, before=NOW - timedelta(hours=2)) == [3, 5]
+
+
 def test_large_tenants_are_looked_for_without_naming_each_device(session, log, monkeypatch):
     monkeypatch.setattr(fetchlist, "_FEW_DEVICES", 0)
 

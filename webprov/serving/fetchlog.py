@@ -24,6 +24,11 @@ from webprov.texts import safe_text
 _KNOWN_AGAIN_SECONDS = 600
 _KNOWN_MOST = 50_000
 _CHUNK = 500
+_AT_ONCE = 10_000
+"""A phone asks for several files in a row: the more of a storm in one transaction, the fewer pages of the indexes are
+written again and again."""
+_WAITING = 60_000
+"""At 10,000 requests a second, for so long others may hold the database; some 20 MB."""
 _LONGEST = 250
 
 
@@ -38,7 +43,7 @@ class FetchLog:
         self._window = window
         self._known: dict[str, float] = {}
         self._bulk = _Statements(instance.engine.dialect)
-        self._batches = Batches[Fetch]("Fetches", self._write, pause_seconds=1)
+        self._batches = Batches[Fetch]("Fetches", self._write, pause_seconds=1, size=_AT_ONCE, limit=_WAITING)
         self.add = self._batches.add
 
     def settle(self, timeout_seconds: float) -> None:
@@ -50,39 +55,42 @@ class FetchLog:
         self._batches.close()
 
     def _write(self, batch: Sequence[Fetch]) -> None:
-        macs = [fetch.mac or find_mac(fetch.path) or find_mac(fetch.user_agent) or "" for fetch in batch]
+        macs = [fetch.mac or find_mac(fetch.path) or _mac_of_agent(fetch.user_agent) for fetch in batch]
         with self._instance.sessions() as session, writing(session):
             known = _devices(session, macs)
             ids = {mac: device.id for mac, device in known.items()}
             rows = [self._bulk.fetch_row(fetch, mac, ids.get(mac)) for fetch, mac in zip(batch, macs, strict=True)]
             self._bulk.insert_fetch.execute(session.connection(), rows)
-            last = {fetch.mac: fetch for fetch in batch if fetch.delivered and fetch.mac in ids}
-            changed = [self._bulk.device_row(fetch, ids[mac]) for mac, fetch in last.items()]
-            self._bulk.update_device.execute(session.connection(), changed)
-            window = self._window()
-            closing = {
-                ids[mac]: (fetch.revision, datetime.fromtimestamp(fetch.at, UTC))
-                for mac, fetch in last.items()
-                if window_of(known[mac].provisioning_window, window) is ProvisioningWindow.FIRST_FETCH
-            }
-            if closing:
-                note_fetched(session, closing)
-            self._update_sources(session, {fetch.source for fetch in last.values()})
+            delivered = [fetch for fetch in batch if fetch.delivered and fetch.mac in ids]
+            last = {fetch.mac: fetch for fetch in delivered}
+            self._note_deliveries(session, [(known[mac], fetch) for mac, fetch in last.items()])
+            sources = self._new_sources({fetch.source for fetch in delivered})
+            _note_sources(session, sources)
             tenants = (known[mac].tenant_id if mac in known else STRANGERS for mac in macs)
             count_fetches(session, zip(tenants, batch, strict=True))
             note_strangers(
                 session, [(mac, one) for mac, one in zip(macs, batch, strict=True) if mac and mac not in ids]
             )
+        self._known.update(dict.fromkeys(sources, time.monotonic()))
 
-    def _update_sources(self, session: Session, sources: Iterable[str]) -> None:
-        """Remember from where known devices fetch; the same source again only after ten minutes."""
-        now = time.monotonic()
+    def _note_deliveries(self, session: Session, last: Sequence[tuple[Any, Fetch]]) -> None:
+        """What each device (a row of `_devices`) got last, and that windows close which are open up to a fetch."""
+        self._bulk.update_device.execute(session.connection(), [self._bulk.device_row(one, to.id) for to, one in last])
+        window = self._window()
+        closing = {
+            to.id: (one.revision, datetime.fromtimestamp(one.at, UTC))
+            for to, one in last
+            if window_of(to.provisioning_window, window) is ProvisioningWindow.FIRST_FETCH
+        }
+        if closing:
+            note_fetched(session, closing)
+
+    def _new_sources(self, sources: set[str]) -> list[str]:
+        """Those that were not written down within the last ten minutes."""
         if len(self._known) > _KNOWN_MOST:
             self._known.clear()  # each is written down once more then, which does no harm
-        for source in sources:
-            if now - self._known.get(source, -_KNOWN_AGAIN_SECONDS) >= _KNOWN_AGAIN_SECONDS:
-                session.merge(KnownSource(source=source, seen_at=datetime.now(UTC)))
-                self._known[source] = now
+        again = time.monotonic() - _KNOWN_AGAIN_SECONDS
+        return sorted(source for source in sources if self._known.get(source, again) <= again)
 
 
 _ROW = ("at", "protocol", "address", "user_agent", "path", "mac", "device_id", "status", "reason", "size", "revision")
@@ -137,6 +145,12 @@ class _Statements:
         return self._time_value(datetime.fromtimestamp(at, UTC))
 
 
+@lru_cache(maxsize=10_000)
+def _mac_of_agent(user_agent: str) -> str:
+    """The MAC that some phones put there, or empty; a fleet has few different ones, or one a phone."""
+    return find_mac(user_agent) or ""
+
+
 def _devices(session: Session, macs: Iterable[str]) -> dict[str, Any]:
     """Id, tenant, window by MAC of the devices among these, as they are in this transaction: none deleted meanwhile."""
     wanted = sorted({mac for mac in macs if mac})
@@ -146,6 +160,19 @@ def _devices(session: Session, macs: Iterable[str]) -> dict[str, Any]:
         rows = session.execute(select(*columns).where(Device.mac.in_(part)))
         found.update((row.mac, row) for row in rows)
     return found
+
+
+def _note_sources(session: Session, sources: Sequence[str]) -> None:
+    """Remember that known devices fetch from there."""
+    known: set[str] = set()
+    for part in _chunks(sources):
+        known.update(session.scalars(select(KnownSource.source).where(KnownSource.source.in_(part))))
+    seen_at, connection = datetime.now(UTC), session.connection()
+    again = update(KnownSource).where(KnownSource.source == bindparam("of")).values(seen_at=seen_at)
+    if known:
+        connection.execute(again, [{"of": source} for source in sorted(known)])
+    if new := [{"source": source, "seen_at": seen_at} for source in sources if source not in known]:
+        connection.execute(insert(KnownSource), new)
 
 
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.orm import registry as type_registry
@@ -338,11 +339,19 @@ class PushRecord(Base):
     retry_at: Mapped[datetime | None]
 
 
+_OF_NOBODY = text("device_id IS NULL")
+
+
 class FetchRecord(Base):
     """One request of a phone, with the decision and its reason code (spec 8)."""
 
     __tablename__ = "fetches"
-    __table_args__ = tuple(Index(f"ix_fetches_{name}_at", name, "at") for name in ("mac", "device_id", "address"))
+    __table_args__ = (
+        Index("ix_fetches_device_id_at", "device_id", "at"),
+        Index("ix_fetches_address_at", "address", "at"),
+        # those of devices are found by them: each index of a log costs as much as the log itself
+        Index("ix_fetches_mac_at", "mac", "at", sqlite_where=_OF_NOBODY, postgresql_where=_OF_NOBODY),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcMicroseconds, index=True)
     protocol: Mapped[str]

@@ -1,4 +1,4 @@
-"""Times of fetches as numbers, a third of the size"""
+"""A quicker fetch log: times as numbers, a third of the size; MACs indexed where no device stands for them"""
 
 from typing import Any
 
@@ -10,24 +10,30 @@ down_revision = "0016"
 branch_labels = None
 depends_on = None
 
-_INDEXES = {"at": ["at"], "mac_at": ["mac", "at"], "device_id_at": ["device_id", "at"], "address_at": ["address", "at"]}
+_INDEXES = {"at": ["at"], "device_id_at": ["device_id", "at"], "address_at": ["address", "at"]}
 
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         number = "CAST(EXTRACT(EPOCH FROM at) * 1000000 AS BIGINT)"
         op.alter_column("fetches", "at", type_=sa.BigInteger(), postgresql_using=number)
+        op.drop_index("ix_fetches_mac_at", "fetches")
+        _index_macs("device_id IS NULL")
         return
     number = "CAST(strftime('%s', substr(at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(at, 21, 6) AS INTEGER)"
     _copy(sa.BigInteger(), number)
+    _index_macs("device_id IS NULL")
 
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         time = "TIMESTAMP '1970-01-01' + at * INTERVAL '1 microsecond'"
         op.alter_column("fetches", "at", type_=sa.DateTime(), postgresql_using=time)
+        op.drop_index("ix_fetches_mac_at", "fetches")
+        _index_macs(None)
         return
     _copy(sa.DateTime(), "strftime('%Y-%m-%d %H:%M:%S', at / 1000000, 'unixepoch') || printf('.%06d', at % 1000000)")
+    _index_macs(None)
 
 
 def _copy(kind: sa.types.TypeEngine[Any], at: str) -> None:
@@ -58,3 +64,8 @@ def _copy(kind: sa.types.TypeEngine[Any], at: str) -> None:
     op.rename_table("fetches_anew", "fetches")
     for name, columns in _INDEXES.items():
         op.create_index(f"ix_fetches_{name}", "fetches", columns)
+
+
+def _index_macs(only: str | None) -> None:
+    where = sa.text(only) if only else None
+    op.create_index("ix_fetches_mac_at", "fetches", ["mac", "at"], sqlite_where=where, postgresql_where=where)
