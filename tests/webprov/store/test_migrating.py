@@ -1,9 +1,13 @@
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select, text
 
 from tests.factories import make_fetch
 from tests.webprov.store.goback import downgrade
+from webprov.errors import StorageError
 from webprov.store.database import writing
 from webprov.store.fetchrecords import FetchHour
 from webprov.store.migrating import migrate
@@ -49,3 +53,29 @@ def test_times_of_requests_survive_an_upgrade_and_a_way_back(instance, session):
     assert found == [(number, at, "0013FF000001") for number, at in enumerate(times, 1)]
     make_fetch(session)
     assert session.scalar(select(FetchRecord.id).order_by(FetchRecord.id.desc())) == 4
+
+
+def test_the_database_is_kept_as_it_was_before_an_upgrade(instance, session):
+    make_fetch(session, mac="0013FF000001")
+    session.close()
+    downgrade(instance.engine, "0016")
+
+    migrate(instance.engine)
+    migrate(instance.engine)
+
+    copy = instance.config.instance / "webprov.sqlite3.before-upgrade"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchall() == [("0016",)]
+        assert kept.execute("SELECT mac FROM fetches").fetchall() == [("0013FF000001",)]
+
+
+def test_an_upgrade_that_cannot_keep_the_database_changes_nothing(instance):
+    downgrade(instance.engine, "0016")
+    (instance.config.instance / "webprov.sqlite3.before-upgrade").mkdir()
+
+    with pytest.raises(StorageError, match="nothing was changed"):
+        migrate(instance.engine)
+
+    with instance.engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0016"
