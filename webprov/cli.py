@@ -31,6 +31,8 @@ VERBS = {  # verb: (where its click command is, its line in the help), in the co
     "simulate": ("webprov.commands.simulating:simulate", "Play a phone's boot and say what it would get."),
     "status": ("webprov.commands.state:status", "Count devices and what is left to do."),
     "wait-idle": ("webprov.commands.state:wait_idle", "Wait until nothing is left to do."),
+    "backup": ("webprov.commands.backups:backup", "Write the whole instance to one file."),
+    "restore": ("webprov.commands.backups:restore", "Bring an instance back from such a file."),
     "check": ("webprov.commands.checking:check", "Find everything that would bite."),
     "demo": ("webprov.commands.demo:demo", "Fill an empty instance with phones to look at."),
 }

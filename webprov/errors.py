@@ -65,6 +65,10 @@ class StorageError(WebprovError):
     """Files could not be written or read; the old ones are still in place (security FS-07)."""
 
 
+class BackupError(WebprovError):
+    """A file is no backup of webprov, is damaged, or is sealed with another passphrase (security DB-05)."""
+
+
 class TransportError(WebprovError):
     """Files cannot go where the settings say; `field` is the setting to look at, "" where it is none's fault."""
 

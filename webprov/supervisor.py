@@ -7,6 +7,7 @@ other. Children notice its end by their standard input: when that closes, they s
 import errno
 import fcntl
 import logging
+import os
 import signal
 import socket
 import threading
@@ -196,7 +197,7 @@ def _bind_datagrams(family: int, address: Any, *, dualstack: bool) -> socket.soc
 def lock_instance(config: Config, only: str | None) -> IO[str]:
     """Keep others from serving the same instance while the file returned is open; raises AlreadyRunning."""
     path = Path(config.instance / (f"serve-{only}.lock" if only else "serve.lock"))
-    file = path.open("a")
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640), "a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -51,12 +51,13 @@ def open_instance(config: Config) -> Instance:
         importlib.import_module("webprov.store.migrating").migrate(engine)
     instance = Instance(config, engine, sessionmaker(engine, info={"queue_url": config.queue_url}))
     with instance.sessions() as session:
-        _check_key(session, keyring())
+        check_key(session, keyring())
         _first_settings(session)
     return instance
 
 
-def _check_key(session: Session, ring: Keyring) -> None:
+def check_key(session: Session, ring: Keyring) -> None:
+    """Make sure that the secrets in the database are opened by `ring`; raises KeyFileError."""
     fact = session.get(InstanceFact, "key_check")
     if fact is None:
         with writing(session):

@@ -1,17 +1,12 @@
 """PostgreSQL takes over by its URL: a server of our own, a first start, the demo fleet, and the same again."""
 
-import os
-import pwd
-import subprocess
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 
 from tests.factories import make_fetch
-from tests.service import free_port
+from tests.postgresql import fresh_postgresql
 from tests.webprov.store.goback import downgrade
 from webprov.changes.tenants import create_tenant
 from webprov.config import load_config
@@ -32,29 +27,11 @@ from webprov.store.models import FetchRecord
 from webprov.workload import workload
 
 
-def as_owner(*command: str) -> None:
-    """PostgreSQL does not run as root: its own user does it then."""
-    owner = "postgres" if os.geteuid() == 0 else None
-    subprocess.run(command, user=owner, cwd="/", check=True, capture_output=True, timeout=60)
-
-
 @pytest.fixture
 def url():
-    """A fresh database, in a folder that its owner may enter: pytest's own are closed to others when root tests."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        pytest.skip("postgresql is not installed")
-    port, control = free_port(), f"{found[-1]}/pg_ctl"
-    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
-        if os.geteuid() == 0:
-            os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
-        as_owner(f"{found[-1]}/initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "webprov", "-N")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        as_owner(control, "-D", f"{folder}/data", "-l", f"{folder}/log", "-o", options, "-w", "start")
-        try:
-            yield f"postgresql+psycopg://webprov@127.0.0.1:{port}/postgres"
-        finally:
-            as_owner(control, "-D", f"{folder}/data", "-m", "immediate", "stop")
+    """A fresh database."""
+    with fresh_postgresql() as found:
+        yield found
 
 
 def test_a_fleet_lives_in_postgresql(url, tmp_path):
