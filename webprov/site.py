@@ -20,12 +20,12 @@ from webprov.rendering.library import TemplateLibrary
 from webprov.rendering.systemdata import SystemData
 from webprov.settingsinput import TRANSPORT_FIELDS
 from webprov.store.contactrecords import directory_files
-from webprov.store.database import count_of
+from webprov.store.database import counts_of
 from webprov.store.devicedata import read_global_variables
 from webprov.store.models import SettingsRecord
 from webprov.store.settings import ProvisioningSettings, load_settings
 
-_COUNTED = ("variables", "directories")
+_COUNTED = ("variables", "directories", "models", "templates")
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,8 @@ class Site:
     def current(self, session: Session) -> "Site":
         """This site, or a fresh one where settings or global variables have been saved since, or a contact directory
         appeared or went, or a page changed models or templates."""
-        saved = session.scalar(select(SettingsRecord.version)), *(count_of(session, name) for name in _COUNTED)
-        known = self.settings.version, self.variables_version, self.directories_version
-        if saved == known and _edits(session) == self.edits:
+        saved = session.scalar(select(SettingsRecord.version)), *counts_of(session, *_COUNTED)
+        if saved == (self.settings.version, self.variables_version, self.directories_version, *self.edits):
             return self
         return self.loader.load(session)
 
@@ -140,22 +139,19 @@ class SiteLoader:
 
     def load(self, session: Session) -> Site:
         """What is saved and installed now; models that a page changed, in whatever process, count at once."""
-        settings, edits = load_settings(session), _edits(session)
+        variables, directories, *edited = counts_of(session, *_COUNTED)  # first: what is read may only be newer
+        settings, edits = load_settings(session), tuple(edited)
         catalog = self._catalogs.current() if edits == self._edits else self._catalogs.reload()
         self._edits = edits
         return Site(
             config=self.config,
             settings=settings,
             system=SystemData(settings, read_global_variables(session), directory_files(session)),
-            variables_version=count_of(session, "variables"),
+            variables_version=variables,
             catalog=catalog,
             library=self._library.snapshot(),
             files=self._files,
             loader=self,
-            directories_version=count_of(session, "directories"),
+            directories_version=directories,
             edits=edits,
         )
-
-
-def _edits(session: Session) -> tuple[int, ...]:
-    return tuple(count_of(session, name) for name in ("models", "templates"))
