@@ -31,6 +31,22 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A goal that is no ratio: met when `figure`, in `unit`, is at most `most`."""
+
+    name: str
+    what: str
+    unit: str
+    figure: float
+    most: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached."""
+        return self.figure <= self.most
+
+
+@dataclass(frozen=True)
 class Skipped:
     """A goal that could not be measured here, and why."""
 
@@ -38,7 +54,7 @@ class Skipped:
     reason: str
 
 
-Result = Row | Skipped
+Result = Row | Limit | Skipped
 
 
 def interleaved(subjects: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, float]:
@@ -58,6 +74,9 @@ def print_table(results: list[Result]) -> bool:
         if isinstance(result, Skipped):
             print(f"{result.name:<6}skipped: {result.reason}")
             continue
-        numbers = f"{result.figure:>12,.0f}{result.floor:>12,.0f}{result.ratio:>8.2f}{result.goal:>8.2f}"
+        if isinstance(result, Limit):
+            numbers = f"{result.figure:>12,.1f}{'':>12}{'':>8}{result.most:>8g}"
+        else:
+            numbers = f"{result.figure:>12,.0f}{result.floor:>12,.0f}{result.ratio:>8.2f}{result.goal:>8.2f}"
         print(f"{result.name:<6}{result.what + ', ' + result.unit:<52}{numbers}  {'yes' if result.met else 'NO'}")
     return all(isinstance(result, Skipped) or result.met for result in results)
