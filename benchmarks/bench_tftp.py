@@ -93,7 +93,7 @@ def _rows(own: int, hpa: int) -> list[Result]:
         if port == own:
             seen.append(load)
         assert load.bytes == load.files * OWN_BYTES
-        return load.files / load.seconds
+        return load.in_time / load.seconds
 
     def large(port: int, **options: int) -> float:
         load = downloads(port, [LARGE], 1, 0, blksize=1_428, **options)
