@@ -4,6 +4,8 @@ What stood there is not deleted but set aside in `before-restore-<time>/`. A bac
 scripts): restore only what you trust.
 """
 
+import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import URL, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -23,7 +25,7 @@ from webprov.backups.unpacking import Unpacked, unpacked
 from webprov.config import Config, load_config
 from webprov.errors import BackupError, KeyFileError, StorageError, WebprovError
 from webprov.rights import CONSOLE
-from webprov.store.database import is_empty, open_engine, writing
+from webprov.store.database import open_engine, writing
 from webprov.store.instance import check_key
 from webprov.store.migrating import migrate
 from webprov.store.models import Device, utc_now
@@ -64,14 +66,18 @@ def restore_backup(config: Config, file: Path, *, passphrase: str = "") -> Resto
             fresh = found.folder / "restored.sqlite3"
             devices = _fill_database(found, f"sqlite:///{fresh}")
             moves[Path(target.database or "")] = fresh
-        elif is_empty(config.database_url):
-            devices = _fill_database(found, config.database_url)
         else:
-            shown = target.render_as_string(hide_password=True)
-            raise StorageError(f"{shown} is not empty, and a restore deletes nothing. Name an empty database.")
+            _refuse_tables(target)
+            devices = _fill_database(found, config.database_url)
         moves |= {config.instance / name: found.folder / name for name in (*FOLDERS, KEY)}
         remark = _place_config(config, found, moves)
-        return replace(_restored(found, devices), set_aside=_exchange(config.instance, moves), remark=remark)
+        try:
+            set_aside = _exchange(config.instance, moves)
+        except OSError:
+            if target.get_backend_name() != "sqlite":
+                _drop_tables(config.database_url)
+            raise
+        return replace(_restored(found, devices), set_aside=set_aside, remark=remark)
 
 
 def _restored(found: Unpacked, devices: int) -> Restored:
@@ -96,8 +102,7 @@ def _fill_database(found: Unpacked, url: str) -> int:
                 record_change(session, CONSOLE, "restore", "backup", f"{found.made_at:%Y-%m-%d %H:%M} UTC")
             return session.scalar(select(func.count()).select_from(Device)) or 0
     except (WebprovError, SQLAlchemyError) as e:
-        with suppress(SQLAlchemyError), engine.begin() as connection:
-            drop_tables(connection)
+        _drop_tables(url)
         if isinstance(e, KeyFileError):
             raise BackupError("The backup is damaged: it does not hold the key that opens its secrets.") from e
         if isinstance(e, SQLAlchemyError):
@@ -105,6 +110,26 @@ def _fill_database(found: Unpacked, url: str) -> int:
         raise
     finally:
         engine.dispose()
+
+
+def _refuse_tables(target: URL) -> None:
+    """Raise StorageError where anything is in the database: what goes wrong later could not be told from it."""
+    engine = open_engine(target.render_as_string(hide_password=False))
+    try:
+        names = inspect(engine).get_table_names()
+    except SQLAlchemyError as e:
+        raise StorageError(f"{target!r} cannot be used: {str(e).splitlines()[0][:300]}") from e
+    finally:
+        engine.dispose()
+    if names:
+        raise StorageError(f"{target!r} is not empty, and a restore deletes nothing. Name an empty database.")
+
+
+def _drop_tables(url: str) -> None:
+    engine = open_engine(url)
+    with suppress(SQLAlchemyError), engine.begin() as connection:
+        drop_tables(connection)
+    engine.dispose()
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -134,14 +159,33 @@ def _names_database(file: Path, config: Config) -> bool:
 
 
 def _exchange(instance: Path, moves: dict[Path, Path]) -> Path | None:
-    """Put each new thing in its place, what stood there into a folder beside; that folder, if anything did."""
-    aside = instance / f"before-restore-{utc_now():%Y%m%d-%H%M%S}"
-    for old, new in moves.items():
-        for part in (old, *(old.with_name(old.name + ending) for ending in ("-wal", "-shm"))):
-            if part.is_dir() and not any(part.iterdir()):
-                part.rmdir()
-            elif part.exists():
-                aside.mkdir(mode=0o700, exist_ok=True)
-                shutil.move(part, aside / part.name)
-        shutil.move(new, old)
-    return aside if aside.exists() else None
+    """Put each new thing in its place, what stood there into a folder beside; that folder, if anything did.
+
+    All or nothing: where one cannot be moved (a mount, say), those before are moved back.
+    """
+    aside = instance / f"before-restore-{utc_now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    aside.mkdir(mode=0o700)
+    os.sync()
+    done: list[tuple[Path, Path]] = []
+    try:
+        for old, new in moves.items():
+            parts = [old, *(old.with_name(old.name + ending) for ending in ("-wal", "-shm"))]
+            for source, target in [*((part, aside / part.name) for part in parts if _is_there(part)), (new, old)]:
+                shutil.move(source, target)
+                done.append((source, target))
+    except OSError:
+        for source, target in reversed(done):
+            shutil.move(target, source)
+        aside.rmdir()
+        raise
+    for folder in aside.iterdir():
+        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+            folder.rmdir()
+    if any(aside.iterdir()):
+        return aside
+    aside.rmdir()
+    return None
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() or path.is_symlink()

@@ -1,10 +1,12 @@
 """Backup and restore of a real fleet: security DB-05."""
 
+import shutil
 import tarfile
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, inspect, select, text
 
 from tests.postgresql import fresh_postgresql
 from tests.webprov.backups.packing import contents, repack
@@ -210,6 +212,60 @@ def test_a_database_is_empty_again_where_the_tables_do_not_fit(backup, tmp_path)
         with pytest.raises(BackupError, match="columns of “lines”"):
             restore_backup(config, spoiled)
         restore_backup(config, backup)
+
+
+def test_what_somebody_else_keeps_in_the_database_stays(backup, tmp_path):
+    with fresh_postgresql() as url:
+        config = load_config({"WEBPROV_INSTANCE": str(tmp_path / "moved"), "WEBPROV_DATABASE_URL": url})
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE users (name varchar)"))
+        with pytest.raises(StorageError, match="is not empty"):
+            restore_backup(config, backup)
+        assert inspect(engine).get_table_names() == ["users"]
+        engine.dispose()
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(backup, tmp_path):
+    url = "postgresql+psycopg://webprov:hush@127.0.0.1:1/webprov"
+    config = load_config({"WEBPROV_INSTANCE": str(tmp_path / "moved"), "WEBPROV_DATABASE_URL": url})
+    with pytest.raises(StorageError, match=r"127\.0\.0\.1:1/webprov cannot be used") as refused:
+        restore_backup(config, backup)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("works", range(9))
+def test_what_cannot_be_moved_is_moved_back_altogether(backup, config, monkeypatch, works):
+    instance = open_instance(config)
+    (config.provisioning_dir / "mine.cfg").write_text("mine")
+    (config.instance / "scripts").rmdir()
+    (config.instance / "scripts").symlink_to("/opt/nowhere")
+    instance.close()
+    before = everything(config.instance)
+    left = iter(range(works))
+    whole = shutil.move
+
+    def move(source, target):
+        if next(left, None) is None and not str(source).startswith(str(config.instance / "before-restore-")):
+            monkeypatch.setattr(shutil, "move", whole)
+            raise OSError(16, "Device or resource busy", str(source))
+        return whole(source, target)
+
+    monkeypatch.setattr(shutil, "move", move)
+    with pytest.raises(StorageError, match="Device or resource busy"):
+        restore_backup(config, backup)
+
+    assert everything(config.instance) == before
+    restore_backup(config, backup)
+    assert (config.instance / "scripts/push").exists()
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in folder.rglob("*")
+        if path.name != "tmp"
+    }
 
 
 @pytest.mark.parametrize(
