@@ -8,7 +8,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
@@ -17,6 +17,7 @@ from typing import Any
 import flask
 import waitress
 from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
 
 from benchmarks.goals import Result, Row, interleaved, print_table
 from benchmarks.load import requests_per_second, wait_for
@@ -69,8 +70,14 @@ def make_fleet(config: Config) -> str:
         files += [_file(config, f"{d['mac'].lower()}.cfg", OWN_BYTES, d["id"]) for d in devices]
         session.execute(insert(RenderedFileRecord), files)
         bump(session, "files")
-        settings = load_settings(session)
+        login = login_of(session)
     instance.close()
+    return login
+
+
+def login_of(session: Session) -> str:
+    """The Authorization header that opens the files of all devices."""
+    settings = load_settings(session)
     pair = f"{settings.http_user}:{settings.http_password}".encode()
     return "Basic " + base64.b64encode(pair).decode()
 
@@ -82,12 +89,11 @@ def _file(config: Config, name: str, size: int, device_id: int | None) -> dict[s
     return {"device_id": device_id, "path": name, "path_key": name, "sha256": digest, "size": size, "masked": b""}
 
 
-def storm(login: str) -> list[bytes]:
-    """Three requests a phone."""
+def storm(login: str, macs: Sequence[str] = ()) -> list[bytes]:
+    """Three requests a phone, of these or of `make_fleet`."""
     names = []
-    for number in range(PHONES):
-        mac = f"805ec0{number:06x}"
-        names += ["y000000000096.cfg", f"{mac}.cfg", f"{mac}.boot"]
+    for mac in macs or [f"805EC0{number:06X}" for number in range(PHONES)]:
+        names += ["y000000000096.cfg", f"{mac.lower()}.cfg", f"{mac.lower()}.boot"]
     head = f"Host: pbx.example:8081\r\nUser-Agent: Yealink SIP-T54W 96.86.0.45\r\nAuthorization: {login}\r\n"
     return [f"GET /provisioning/{name} HTTP/1.1\r\n{head}\r\n".encode() for name in names]
 
