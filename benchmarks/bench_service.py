@@ -1,12 +1,12 @@
 """P8, P9, P10: the whole of `webprov serve` with 10,000 devices: its pages, its start, its memory."""
 
-import base64
 import statistics
 import subprocess
 import sys
 import threading
 import time
 
+from benchmarks.bench_phone_get import storm
 from benchmarks.goals import ROUNDS, Limit, Result, print_table
 from benchmarks.load import requests_per_second
 from benchmarks.service import Running, Service, Visitor, fleet_service
@@ -45,10 +45,10 @@ def _pages(service: Service) -> list[Result]:
     for page in _PAGES:
         quiet[page] = statistics.median(visitor.seconds(page) for _ in range(_TIMES)) * 1000
         print(f"  {page}: {quiet[page]:.0f} ms", file=sys.stderr)
-    storm = threading.Thread(target=_storm, args=(service, _STORM_SECONDS))
-    storm.start()
+    phones = threading.Thread(target=_storm, args=(service, _STORM_SECONDS))
+    phones.start()
     stormy = []
-    while storm.is_alive():
+    while phones.is_alive():
         stormy += [visitor.seconds(page) * 1000 for page in _PAGES]
     visitor.close()
     middle, late = statistics.median(stormy), statistics.quantiles(stormy, n=20)[-1]
@@ -61,11 +61,7 @@ def _pages(service: Service) -> list[Result]:
 
 def _storm(service: Service, seconds: float) -> float:
     """Phones that ask for their files; requests a second."""
-    login = base64.b64encode(service.login.encode()).decode()
-    head = f"Host: pbx.example\r\nUser-Agent: Yealink SIP-T54W 96.86.0.45\r\nAuthorization: Basic {login}\r\n"
-    names = [f"805ec0{number:06x}" for number in range(0, DEVICES, 5)]
-    files = [file for name in names for file in ("y000000000096.cfg", f"{name}.cfg", f"{name}.boot")]
-    requests = [f"GET /provisioning/{file} HTTP/1.1\r\n{head}\r\n".encode() for file in files]
+    requests = storm(service.login, [f"805EC0{number:06X}" for number in range(0, DEVICES, 5)])
     return requests_per_second(service.phone_port, requests, seconds, _CONNECTIONS)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from benchmarks.bench_fleet import add, fleet_row
+from benchmarks.bench_phone_get import login_of
 from webprov.config import load_config
 from webprov.deviceinput import parse_device
 from webprov.enums import Role
@@ -75,7 +76,7 @@ class Service:
             add(instance, [parse_device(fleet_row(number)) for number in range(devices)])
             site = SiteLoader(instance.config).load(session)
             provision_devices(session, site, [id_ for (id_,) in session.query(Device.id)])
-            self.login = f"{settings.http_user}:{settings.http_password}"
+            self.login = login_of(session)
 
 
 @dataclass(frozen=True)

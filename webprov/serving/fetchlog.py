@@ -118,7 +118,7 @@ class _Statements:
     def fetch_row(self, fetch: Fetch, mac: str, device_id: int | None) -> tuple[Any, ...]:
         """Values in the order of `_ROW`."""
         return (
-            int(fetch.at * 1_000_000),
+            int(fetch.at * 1_000_000),  # as UtcMicroseconds has it
             str(fetch.protocol),
             fetch.address,
             safe_text(fetch.user_agent, _LONGEST),
