@@ -56,6 +56,8 @@ def write_backup(instance: Instance, target: Path, *, passphrase: str = "", firm
     """
     if target.exists():
         raise StorageError(f"{target} exists already. Choose another name, or move that file away.")
+    if not target.parent.is_dir():
+        raise StorageError(f"There is no folder {target.parent}. Make it first, or choose another.")
     part = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.tmp")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
