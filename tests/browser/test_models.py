@@ -44,7 +44,7 @@ def test_a_shipped_model_is_changed_for_all_and_returned(devices, inside, user):
     expect(page.locator("#model-check")).to_contain_text("No device gets new files")
     page.get_by_label("Override").fill("extra = 1")
     expect(page.locator("#model-check")).to_contain_text("2 devices get new files")
-    page.get_by_role("button", name="What changes").press("Enter")
+    page.get_by_role("button", name="What changes").click()
     expect(page.locator("#effect-heading")).to_be_focused()
     expect(page.locator("#model-effect")).to_contain_text("2 of 2 devices get different files.")
     page.get_by_role("button", name="Save for all tenants").click()
@@ -86,6 +86,20 @@ def test_the_section_as_text_has_numbers_and_marks_its_faults(devices, inside, u
 
     expect(page.locator("#flashes")).to_contain_text("Saved.")
     assert (user / "models.d/webprov.ini").read_text() == "[test-desk]\nlines = 1\nkeys = 2\n"
+
+
+def test_a_click_counts_where_an_answer_arrives_while_the_button_is_down(devices, inside):
+    page = inside("/models/edit?key=test-desk&as=text")
+    page.locator("#body").press_sequentially("lines = 1\nlabl = x")
+    link = page.locator("#model-check").get_by_role("link", name="Line 2")
+    link.hover()
+
+    with page.expect_response("**/models/check**"):  # which leaving the text asks for
+        page.mouse.down()
+    page.wait_for_timeout(100)
+    page.mouse.up()
+
+    expect(page.locator("#body")).to_be_focused()
 
 
 def test_a_template_is_cloned_checked_previewed_saved_and_returned(devices, inside, user):

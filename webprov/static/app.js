@@ -174,6 +174,28 @@
     box.scrollIntoView({ block: "nearest" });
   }
 
+  // What is being clicked must not be replaced or move away between pressing and letting go, or the click is lost: answers
+  // wait for it, a second at most. Leaving a field asks for a check, so this meets every click that follows typing.
+  const waiting = [];
+  let held = 0;
+
+  function hold(milliseconds) {
+    clearTimeout(held);
+    held = setTimeout(function () {
+      held = 0;
+      waiting.splice(0).forEach((handle) => handle());
+    }, milliseconds);
+  }
+
+  on("pointerdown", () => hold(1000));
+  for (const name of ["pointerup", "pointercancel"]) on(name, () => hold(50)); // a finger's click comes a little after it
+  on("click", () => { if (held) hold(0); });
+  on("htmx:beforeSend", function (event) {
+    const { xhr } = event.detail;
+    const handle = xhr.onload.bind(xhr);
+    xhr.onload = () => { if (held) waiting.push(handle); else handle(); };
+  });
+
   // people who type before the scripts are there have typed all the same
   function catchUp() {
     for (const field of document.querySelectorAll("form[data-guard] :is(input:not([type=hidden]), textarea)")) {
