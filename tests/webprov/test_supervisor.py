@@ -17,10 +17,12 @@ from tests.service import Service, eventually, free_port, status
 from tests.webprov.serving.authority import Authority
 from tests.webprov.serving.fleet import Fleet, basic
 from tests.webprov.serving.tftpclient import Client, request
+from webprov.config import load_config
 from webprov.enums import Protocol
 from webprov.errors import WebprovError
 from webprov.parts import part_named
 from webprov.store.listeners import ListenerState
+from webprov.supervisor import lock_instance
 
 
 @pytest.fixture
@@ -214,6 +216,17 @@ def test_a_second_serve_is_refused(running):
 
     assert second.returncode == 1
     assert "webprov is already running for" in second.stderr
+
+
+def test_nothing_is_opened_while_another_holds_the_instance(tmp_path):
+    env = {**os.environ, "WEBPROV_INSTANCE": str(tmp_path)}
+
+    with lock_instance(load_config(env), None):
+        command = [sys.executable, "-m", "webprov", "serve"]
+        refused = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+
+    assert "webprov is already running for" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["serve.lock"]
 
 
 def test_one_part_alone_follows_the_mode_and_ends_on_ctrl_c(service):

@@ -11,7 +11,7 @@ from webprov.hosts import Host, compose_url
 from webprov.logs import set_up_logging
 from webprov.parts import PARTS, part_named
 from webprov.processes import run_child
-from webprov.store.instance import Instance, new_setup_token, open_instance
+from webprov.store.instance import Instance, make_folders, new_setup_token, open_instance
 from webprov.store.settings import ProvisioningSettings, load_settings
 from webprov.supervisor import Supervisor, lock_instance
 
@@ -31,8 +31,9 @@ def serve(only: str | None, listener_fd: int | None) -> None:
     if only and listener_fd is not None:
         run_child(parts[only], open_instance(config), listener_fd)
         return
-    instance = open_instance(config)
-    with lock_instance(config, only):
+    make_folders(config)
+    with lock_instance(config, only):  # before it is opened: a restore may be exchanging it
+        instance = open_instance(config)
         supervisor = Supervisor(instance, parts)
         supervisor.start()
         if "admin" in parts:

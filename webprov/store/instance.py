@@ -36,15 +36,10 @@ class Instance:
 def open_instance(config: Config) -> Instance:
     """Open the instance, making or migrating what is missing: folders, key file, tables, first settings.
 
-    Files made from now on are not for others (security FS-02). Raises KeyFileError for a key file that does not fit
-    (SE-01), ConfigError for a database of a newer webprov, StorageError where nothing can be written.
+    Raises KeyFileError for a key file that does not fit (security SE-01), ConfigError for a database of a newer
+    webprov, StorageError where nothing can be written.
     """
-    os.umask(0o027)
-    try:
-        for folder in (config.instance, *(config.instance / name for name in _FOLDERS)):
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError as e:
-        raise StorageError(f"{config.instance} cannot be used: {e.strerror}. Choose another WEBPROV_INSTANCE.") from e
+    make_folders(config)
     unlock(open_keyring(config.key_file, create=is_empty(config.database_url)))
     engine = open_engine(config.database_url)
     if not is_current(engine):
@@ -54,6 +49,19 @@ def open_instance(config: Config) -> Instance:
         check_key(session, keyring())
         _first_settings(session)
     return instance
+
+
+def make_folders(config: Config) -> None:
+    """Make what is missing of the instance's folders; raises StorageError.
+
+    Files made from now on are not for others (security FS-02).
+    """
+    os.umask(0o027)
+    try:
+        for folder in (config.instance, *(config.instance / name for name in _FOLDERS)):
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as e:
+        raise StorageError(f"{config.instance} cannot be used: {e.strerror}. Choose another WEBPROV_INSTANCE.") from e
 
 
 def check_key(session: Session, ring: Keyring) -> None:
