@@ -80,9 +80,11 @@ def list_fetches(session: Session, query: FetchQuery, *, offset: int = 0, limit:
     others = _others(query)
     floor = _floor(session, found) if others else None
     where = [*found, *others, *([FetchRecord.at > floor] if floor else [])]
+    replaced = _floor(session, _times(query)) if _is_of_no_device(session, query) else None
+    ends = [end for end in (floor, replaced) if end]
     latest = FetchRecord.at.desc(), FetchRecord.id.desc()
     ids = session.scalars(select(FetchRecord.id).where(*where).order_by(*latest).limit(MOST_COUNTED)).all()
-    return FetchPage(_rows(session, ids[offset : offset + limit]), len(ids), floor)
+    return FetchPage(_rows(session, ids[offset : offset + limit]), len(ids), max(ends, default=None))
 
 
 def protocol_use(session: Session, first_day: datetime) -> dict[str, int]:
@@ -112,13 +114,18 @@ def _of_mac(session: Session, query: FetchQuery) -> ColumnElement[bool]:
     as WINDOW goes.
     """
     strangers = and_(FetchRecord.mac == query.mac, FetchRecord.device_id.is_(None))
-    device_id = session.scalar(select(Device.id).where(Device.mac == query.mac))
-    if device_id is not None:
-        return or_(FetchRecord.device_id == device_id, strangers)
+    if not _is_of_no_device(session, query):
+        of_it = select(Device.id).where(Device.mac == query.mac).scalar_subquery()
+        return or_(FetchRecord.device_id == of_it, strangers)
     recent = select(FetchRecord.id, FetchRecord.mac).where(*_times(query)).order_by(FetchRecord.at.desc()).limit(WINDOW)
     latest = recent.subquery()
     replaced = select(latest.c.id).where(latest.c.mac == query.mac)
     return FetchRecord.id.in_(union_all(select(FetchRecord.id).where(strangers), replaced))
+
+
+def _is_of_no_device(session: Session, query: FetchQuery) -> bool:
+    """Whether it asks for a MAC that no device has."""
+    return bool(query.mac) and session.scalar(select(Device.id).where(Device.mac == query.mac)) is None
 
 
 def _times(query: FetchQuery) -> list[ColumnElement[bool]]:

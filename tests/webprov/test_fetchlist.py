@@ -102,6 +102,8 @@ def test_the_mac_of_a_replaced_phone_still_finds_what_it_asked_for(session, log,
     assert found(session, mac=ONE) == [0, 3, 5]
     monkeypatch.setattr(fetchlist, "WINDOW", 2)
     assert found(session, mac=ONE) == [0, 5]
+    assert list_fetches(session, FetchQuery(mac=ONE)).searched_back_to == NOW - timedelta(hours=2)
+    assert list_fetches(session, FetchQuery(mac="805EC0000003")).searched_back_to is None
     assert found(session, mac=ONE, before=NOW - timedelta(hours=2)) == [3, 5]
 
 
