@@ -20,7 +20,6 @@ from pathlib import Path
 from benchmarks.bench_phone_get import make_fleet, running
 from benchmarks.goals import Result, Row, Skipped, interleaved, print_table
 from webprov.config import load_config
-from webprov.enums import Protocol
 from webprov.ftpparts import run_ftp
 from webprov.store.instance import open_instance
 from webprov.store.settings import load_settings
@@ -81,7 +80,7 @@ def _open_to_all(*folders: Path) -> None:
 def serve_webprov(folder: str, port: int) -> None:
     """The product: gatekeeper, look-up, log."""
     instance = open_instance(load_config({"WEBPROV_INSTANCE": folder}))
-    run_ftp(instance, socket.create_server(("127.0.0.1", port)), Protocol.FTP)
+    run_ftp(instance, socket.create_server(("127.0.0.1", port)))
 
 
 @contextmanager

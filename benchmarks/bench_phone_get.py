@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from benchmarks.goals import Result, Row, interleaved, print_table
 from benchmarks.load import requests_per_second, wait_for
 from webprov.config import Config, load_config
-from webprov.parts import run_http
+from webprov.plainparts import run_http
 from webprov.store.database import bump, writing
 from webprov.store.instance import open_instance
 from webprov.store.models import Device, FetchRecord, RenderedFileRecord, Tenant

@@ -15,7 +15,7 @@ from benchmarks.bench_phone_get import SECONDS, make_fleet, storm
 from benchmarks.goals import Result, Row, Skipped, interleaved, print_table
 from benchmarks.load import requests_per_second, wait_for
 from webprov.config import load_config
-from webprov.parts import run_http
+from webprov.plainparts import run_http
 from webprov.store.instance import open_instance
 
 

@@ -17,7 +17,7 @@ from benchmarks.bench_phone_get import OWN_BYTES, PHONES, make_fleet, running
 from benchmarks.goals import Result, Row, Skipped, interleaved, print_table
 from benchmarks.tftpload import Load, downloads
 from webprov.config import load_config
-from webprov.parts import run_tftp
+from webprov.plainparts import run_tftp
 from webprov.store.database import bump, writing
 from webprov.store.instance import open_instance
 from webprov.store.settings import load_settings, store_settings

@@ -89,7 +89,7 @@ class Running:
     def memory_bytes(self) -> int:
         """What all its processes hold of the machine's memory, pages that they share in proportion (PSS)."""
         total = 0
-        for pid in (self.pid, *_children(self.pid)):
+        for pid in (self.pid, *_offspring(self.pid)):
             with suppress(OSError):
                 found = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
                 total += int(found[1]) * 1024 if found else 0
@@ -137,13 +137,16 @@ def fleet_service(devices: int) -> Iterator[Service]:
         yield Service(Path(folder), devices)
 
 
-def _children(process: int) -> list[int]:
-    found = []
+def _offspring(process: int) -> list[int]:
+    """The processes that it started, and those that they did."""
+    parents = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            if int(entry.read_text().rpartition(")")[2].split()[1]) == process:
-                found.append(int(entry.parent.name))
-    return found
+            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
+    found = [process]
+    for parent in found:
+        found += [child for child, its in parents.items() if its == parent]
+    return found[1:]
 
 
 def _free_port() -> int:

@@ -2,10 +2,12 @@
 
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.webprov.serving.fleet import Fleet
@@ -40,6 +42,18 @@ def eventually(check, seconds: float = 30.0):
     return found
 
 
+def offspring(process: int) -> list[int]:
+    """The processes that it started, and those that they did."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    found = [process]
+    for parent in found:
+        found += [pid for pid, its in parents.items() if its == parent]
+    return found[1:]
+
+
 class Service:
     """A running `webprov serve` on an instance whose HTTP port is free."""
 
@@ -68,15 +82,13 @@ class Service:
         Fleet(self.instance).change(**values)
 
     def children(self) -> dict[str, int]:
+        """The processes of parts, by their names."""
         found = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if parent == self.process.pid and b"--only" in words:
-                found[words[words.index(b"--only") + 1].decode()] = int(folder.name)
+        for pid in offspring(self.process.pid):
+            with suppress(OSError):
+                title = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0 ")
+                if re.fullmatch("webprov [a-z]+", title):
+                    found[title.removeprefix("webprov ")] = pid
         return found
 
     def listener(self, protocol: Protocol = Protocol.HTTP):

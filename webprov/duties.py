@@ -1,5 +1,7 @@
 """What the worker does: the list of its duties."""
 
+import os
+
 from webprov.alarms import alarms_duty
 from webprov.changes.owncredentials import own_credentials_duty
 from webprov.changes.rotation import rotation_duty
@@ -15,9 +17,12 @@ from webprov.templatebases import bases_duty
 from webprov.upkeep import files_duty
 from webprov.worker import Worker
 
+_POLITE = 5
+
 
 def run_worker(instance: Instance) -> None:
-    """See to all duties until SystemExit."""
+    """See to all duties until SystemExit. Phones and people go first where processors are short."""
+    os.nice(_POLITE)
     duties = [
         jobs_duty(instance),
         imports_duty(instance),

@@ -1,4 +1,4 @@
-"""The parts that serve FTP and FTPS; apart from `webprov.parts`, because only they need pyftpdlib and pyOpenSSL."""
+"""The parts that serve FTP and FTPS."""
 
 import socket
 
@@ -12,9 +12,18 @@ from webprov.serving.tlscontexts import Contexts, phone_policy
 from webprov.store.instance import Instance
 
 
-def run_ftp(instance: Instance, listener: socket.socket, protocol: Protocol) -> None:
-    """FTPS, where TLS is a must, or FTP, where clients that ask for it get it if people supplied a certificate: many
-    ask on their own, and end where they meet one that they cannot check."""
+def run_ftp(instance: Instance, listener: socket.socket) -> None:
+    """The phones' FTP: clients that ask for TLS get it if people supplied a certificate, because many ask on their own
+    and end where they meet one that they cannot check."""
+    _run(instance, listener, Protocol.FTP)
+
+
+def run_ftps(instance: Instance, listener: socket.socket) -> None:
+    """The phones' FTPS, where TLS is a must."""
+    _run(instance, listener, Protocol.FTPS)
+
+
+def _run(instance: Instance, listener: socket.socket, protocol: Protocol) -> None:
     fetching = Fetching(instance)
     policy = phone_policy(instance.config, lambda: fetching.gatekeeper.rules.settings)
     has_tls = protocol is Protocol.FTPS or not policy.pair.own

@@ -1,31 +1,19 @@
-"""The parts of `webprov serve`, each run in processes of its own: where they listen, and what they run (design)."""
+"""The parts of `webprov serve`, each run in processes of its own: where they listen, and what they run (design).
 
-import importlib
-import os
+What they run is named, not imported: the supervisor looks after them all and needs the code of none (P9, P10).
+"""
+
 import socket
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from webprov.config import Config
 from webprov.enums import Protocol
 from webprov.errors import WebprovError
-from webprov.serving.fetching import Fetching
-from webprov.serving.garbage import collect_seldom
-from webprov.serving.http import PhoneApp
-from webprov.serving.httpserver import PHONE_LIMITS, admin_limits, make_server
-from webprov.serving.sources import Sources
-from webprov.serving.tftp import TftpServer
-from webprov.serving.tftpdesk import Desk
-from webprov.store.instance import Instance
-from webprov.store.settings import ProvisioningSettings
 
-ADMIN_APP = "wsgi:create_app"
-WORKER = "webprov.duties:run_worker"
-TLS_PARTS = "webprov.tlsparts"
-RUN_FTP = "webprov.ftpparts:run_ftp"
-_POLITE = 5
+if TYPE_CHECKING:
+    from webprov.store.settings import ProvisioningSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,97 +35,32 @@ class Place:
 class Part:
     """One part: `place` says where it listens by these settings (None: not at all).
 
-    `run` gets the instance and, where the part listens, the socket; it goes on until SystemExit. `retires`: when it has
-    to leave its place, it takes no new connections and ends by itself once the last one is served (serving.retirement).
+    `run` is module:function; it gets the instance and, where the part listens, the socket, and goes on until
+    SystemExit. `loads`: modules that it loads by name. `retires`: when it has to leave its place, it takes no new
+    connections and ends by itself once the last one is served (serving.retirement).
     """
 
-    place: Callable[[ProvisioningSettings, Config], Place | None]
-    run: Callable[..., None]
+    place: "Callable[[ProvisioningSettings, Config], Place | None]"
+    run: str
+    loads: tuple[str, ...] = ()
     retires: bool = False
 
-
-def run_admin(instance: Instance, listener: socket.socket) -> None:
-    """The admin UI. Its app is loaded by name, because `wsgi` stands above this package."""
-    app = _named(ADMIN_APP)(instance.config)
-    tempfile.tempdir = _spool(instance.config)
-    if instance.config.admin_tls_cert:
-        _named(f"{TLS_PARTS}:run_admin")(app, listener, instance.config, _is_proxy(instance))
-    else:
-        make_server(app, listener, admin_limits(instance.config.upload_limit_bytes), _is_proxy(instance)).run()
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What its processes have to import."""
+        return (self.run.partition(":")[0], *self.loads)
 
 
-def _spool(config: Config) -> str:
-    """Where uploads are received: beside the files that they become, for /tmp may be small, or memory."""
-    folder = config.instance / "tmp"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return str(folder)
-
-
-def run_http(instance: Instance, listener: socket.socket) -> None:
-    """The phones' HTTP."""
-    fetching = Fetching(instance)
-    collect_seldom()
-    try:
-        make_server(PhoneApp(fetching), listener, PHONE_LIMITS, _is_proxy(instance)).run()
-    finally:
-        fetching.close()
-
-
-def run_https(instance: Instance, listener: socket.socket) -> None:
-    """The phones' HTTPS."""
-    _named(f"{TLS_PARTS}:run_https")(instance, listener, _is_proxy(instance))
-
-
-def run_tftp(instance: Instance, listener: socket.socket) -> None:
-    """The phones' TFTP."""
-    fetching = Fetching(instance)
-    collect_seldom()
-    try:
-        TftpServer(listener, Desk(fetching)).run()
-    finally:
-        fetching.close()
-
-
-def run_ftp(instance: Instance, listener: socket.socket) -> None:
-    """The phones' FTP."""
-    _named(RUN_FTP)(instance, listener, Protocol.FTP)
-
-
-def run_ftps(instance: Instance, listener: socket.socket) -> None:
-    """The phones' FTPS."""
-    _named(RUN_FTP)(instance, listener, Protocol.FTPS)
-
-
-def run_worker(instance: Instance) -> None:
-    """What is done in the background; phones and people go first where processors are short.
-
-    By name, so that the phones' part need not import how files are made (P9).
-    """
-    os.nice(_POLITE)
-    _named(WORKER)(instance)
-
-
-def _named(name: str) -> Callable[..., Any]:
-    module, _, function = name.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    return found
-
-
-def _is_proxy(instance: Instance) -> Callable[[str], bool]:
-    sources = Sources("", instance.config.trusted_proxies)
-    return sources.is_proxy
-
-
-def _background(_settings: ProvisioningSettings, _config: Config) -> Place | None:
+def _background(_settings: "ProvisioningSettings", _config: Config) -> Place | None:
     return Place("", 0)
 
 
-def _admin_place(_settings: ProvisioningSettings, config: Config) -> Place:
+def _admin_place(_settings: "ProvisioningSettings", config: Config) -> Place:
     return Place(config.admin_bind.name, config.admin_bind.port or 8080)
 
 
-def _phone_place(protocol: Protocol) -> Callable[[ProvisioningSettings, Config], Place | None]:
-    def place(settings: ProvisioningSettings, config: Config) -> Place | None:
+def _phone_place(protocol: Protocol) -> "Callable[[ProvisioningSettings, Config], Place | None]":
+    def place(settings: "ProvisioningSettings", config: Config) -> Place | None:
         if not settings.serves_phones or not settings.enabled(protocol):
             return None
         processes = config.http_processes if protocol is Protocol.HTTP else 1
@@ -148,13 +71,13 @@ def _phone_place(protocol: Protocol) -> Callable[[ProvisioningSettings, Config],
 
 
 PARTS: Mapping[str, Part] = {
-    "admin": Part(_admin_place, run_admin),
-    "http": Part(_phone_place(Protocol.HTTP), run_http, retires=True),
-    "https": Part(_phone_place(Protocol.HTTPS), run_https, retires=True),
-    "tftp": Part(_phone_place(Protocol.TFTP), run_tftp, retires=True),
-    "ftp": Part(_phone_place(Protocol.FTP), run_ftp, retires=True),
-    "ftps": Part(_phone_place(Protocol.FTPS), run_ftps, retires=True),
-    "worker": Part(_background, run_worker),
+    "admin": Part(_admin_place, "webprov.adminpart:run_admin", loads=("wsgi",)),
+    "http": Part(_phone_place(Protocol.HTTP), "webprov.plainparts:run_http", retires=True),
+    "https": Part(_phone_place(Protocol.HTTPS), "webprov.tlsparts:run_https", retires=True),
+    "tftp": Part(_phone_place(Protocol.TFTP), "webprov.plainparts:run_tftp", retires=True),
+    "ftp": Part(_phone_place(Protocol.FTP), "webprov.ftpparts:run_ftp", retires=True),
+    "ftps": Part(_phone_place(Protocol.FTPS), "webprov.ftpparts:run_ftps", retires=True),
+    "worker": Part(_background, "webprov.duties:run_worker"),
 }
 
 

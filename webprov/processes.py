@@ -1,42 +1,55 @@
 """The processes of parts, from both sides: the supervisor starts and ends them, they run until it says so."""
 
+import logging
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from multiprocessing.process import BaseProcess
+from pkgutil import resolve_name
 from types import FrameType
 
-from webprov.parts import Part
+from setproctitle import setproctitle
+
+from webprov.config import Config
+from webprov.errors import WebprovError
+from webprov.forking import FORKING
+from webprov.logs import set_up_logging
+from webprov.parts import part_named
 from webprov.serving.retirement import RETIRE, listen_for_retirement
-from webprov.store.instance import Instance
+from webprov.store.instance import open_instance
+
+log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 5
 _RETIRE_SECONDS = 3_600  # a firmware over a slow line takes its time
-NO_LISTENER = -1
-_SPARING = {"MALLOC_ARENA_MAX": "1"}
-"""glibc keeps memory apart for each thread, in vain where one runs at a time: a tenth of what we hold (P10)."""
+_STATUS_UNKNOWN = 255
+"""The status of a process where the one that it was forked from has ended before it."""
 
 
 class Child:
     """One process of a part."""
 
-    def __init__(self, name: str, listener: socket.socket | None) -> None:
-        number = listener.fileno() if listener else NO_LISTENER
-        command = [sys.executable, "-m", "webprov", "serve", "--only", name, "--listener-fd", str(number)]
-        passed = [number] if listener else []
-        environment = {**_SPARING, **os.environ}
-        self._process = subprocess.Popen(command, pass_fds=passed, stdin=subprocess.PIPE, env=environment)  # noqa: S603
+    def __init__(self, name: str, config: Config, listener: socket.socket | None) -> None:
+        """Start it; raises OSError where that is not possible now."""
+        # a daemon in the words of multiprocessing: does not outlive us, whatever ends us
+        self._process = FORKING.Process(target=run_part, args=(name, config, listener), daemon=True)
+        try:
+            self._process.start()
+        except EOFError as e:
+            raise OSError("The process that others are forked from has ended.") from e
         self._started = time.monotonic()
         self._kill_at = float("inf")
 
     @property
     def pid(self) -> int:
         """Its process id."""
+        assert self._process.pid is not None
         return self._process.pid
 
     @property
@@ -46,32 +59,45 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended; its pipe is closed then."""
-        if self._process.poll() is None:
-            return False
-        if self._process.stdin:
-            self._process.stdin.close()
-        return True
+        """Whether it has ended."""
+        status = self._process.exitcode
+        return status is not None and not (status == _STATUS_UNKNOWN and _is_alive(self.pid))
 
     @property
     def status(self) -> int | None:
         """Its exit status; negative: the signal that ended it."""
-        return self._process.returncode
+        return self._process.exitcode
 
     def retire(self) -> None:
         """Ask it to take nobody new, and to go when it has served those it has."""
-        self._process.send_signal(RETIRE)
+        self._send(RETIRE)
         self._kill_at = time.monotonic() + _RETIRE_SECONDS
 
     def terminate(self) -> None:
         """Ask it to go at once."""
-        self._process.terminate()
+        self._send(signal.SIGTERM)
         self._kill_at = time.monotonic() + _STOP_SECONDS
 
     def kill_when_late(self) -> None:
         """End it by force when it had its time."""
         if time.monotonic() >= self._kill_at:
-            self._process.kill()
+            self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if not self.ended:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process is there that the one it was forked from cannot speak for any more."""
+    with suppress(ChildProcessError):  # ours now, where we are the first process of a container
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def wait_for_end(children: Iterable[Child]) -> None:
@@ -84,28 +110,34 @@ def wait_for_end(children: Iterable[Child]) -> None:
         time.sleep(0.02)
 
 
-def run_child(part: Part, instance: Instance, listener_fd: int) -> None:
-    """Be one process of a part until the supervisor says so or is gone; it may have left us a socket."""
+def run_part(name: str, config: Config, listener: socket.socket | None = None) -> None:
+    """Be one process of the part `name` until the supervisor says so or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor too, which then ends us in order
     signal.signal(signal.SIGTERM, _leave)
     listen_for_retirement()
-    threading.Thread(target=_end_with_parent, name="Parent", daemon=True).start()
-    with suppress(SystemExit):
-        if listener_fd == NO_LISTENER:
-            part.run(instance)
-            return
-        with socket.socket(fileno=listener_fd) as listener:
-            part.run(instance, listener)
+    supervisor = multiprocessing.parent_process()
+    if supervisor:
+        threading.Thread(target=_end_with, args=(supervisor,), name="Parent", daemon=True).start()
+    setproctitle(f"webprov {name}")
+    set_up_logging(config)
+    run = resolve_name(part_named(name).run)
+    with listener or nullcontext():
+        try:
+            run(open_instance(config), *([listener] if listener else []))
+        except WebprovError as e:
+            sys.exit(str(e))
+        except Exception:
+            log.critical("%s ends, which it should not", name, exc_info=True)
+            sys.exit(1)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit
 
 
-def _end_with_parent() -> None:
-    """Wait for the supervisor's end of our standard input to close; then stop, by force where it takes too long."""
-    while os.read(0, 1):
-        pass
+def _end_with(supervisor: BaseProcess) -> None:
+    """Wait for the supervisor's end; then stop, by force where that takes too long."""
+    supervisor.join()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_STOP_SECONDS)
     os._exit(1)

@@ -1,7 +1,7 @@
 """Starts the parts as processes, restarts what dies, follows the settings (design, "Processes").
 
 The supervisor binds each port once and hands the socket to the part's processes, so that changing one part touches no
-other. Children notice its end by their standard input: when that closes, they stop (`processes`).
+other. They are forked from a process that has imported all they need (`forking`), and stop when the supervisor is gone.
 """
 
 import errno
@@ -131,7 +131,12 @@ class Team:
         if self._place is None or time.monotonic() < self._start_at:
             return
         while len(self._children) < self._place.processes:
-            self._children.append(Child(self.name, self._listener))
+            try:
+                self._children.append(Child(self.name, self._instance.config, self._listener))
+            except OSError as e:
+                self._wait_for_next_start(0)
+                log.error("%s cannot be started now, trying again: %s", self.name, e)
+                return
 
     def give_up(self) -> list["Child"]:
         """Stop listening; the processes that are about to end, those too that had more time."""
@@ -154,10 +159,12 @@ class Team:
         self._listener = self._place = None
 
     def _bury(self, child: "Child") -> None:
-        self._deaths = 1 if child.age_seconds > _HEALTHY_SECONDS else self._deaths + 1
-        pause = min(0.1 * 2**self._deaths, _LONGEST_BACKOFF_SECONDS)
-        self._start_at = time.monotonic() + pause
+        self._wait_for_next_start(child.age_seconds)
         log.error("%s (process %d) ended with status %s; starting it again", self.name, child.pid, child.status)
+
+    def _wait_for_next_start(self, lived_seconds: float) -> None:
+        self._deaths = 1 if lived_seconds > _HEALTHY_SECONDS else self._deaths + 1
+        self._start_at = time.monotonic() + min(0.1 * 2**self._deaths, _LONGEST_BACKOFF_SECONDS)
 
     def _note(self, listener: Listener) -> None:
         """Say once, in the log and in the database, what became of the listener."""

@@ -45,6 +45,10 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_serve_starts_all_prints_what_to_do_and_ends_on_sigterm(service):
     process = service.start()
 
@@ -83,6 +87,41 @@ def test_children_end_when_the_supervisor_is_killed(service):
 
     assert len(children) == 3
     assert eventually(lambda: not any(alive(pid) for pid in children.values()), 8)
+
+
+def test_parts_outlive_the_process_that_they_are_forked_from(service):
+    service.start()
+    eventually(lambda: status(service.port, "/provisioning/x"))
+    children = service.children()
+    (forking,) = {parent_of(pid) for pid in children.values()}
+
+    os.kill(forking, signal.SIGKILL)
+    assert eventually(lambda: parent_of(children["http"]) != forking)
+    assert status(service.port, "/provisioning/x") == 401
+    os.kill(children["http"], signal.SIGKILL)
+
+    assert eventually(lambda: "http (process" in service.errors.read_text())
+    assert eventually(lambda: status(service.port, "/provisioning/x")) == 401
+    assert alive(children["admin"])
+    assert "admin (process" not in service.errors.read_text()
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(10) == 0
+    assert eventually(lambda: not any(alive(pid) for pid in children.values()), 5)
+
+
+def test_a_part_that_cannot_begin_says_why_and_is_tried_again(service):
+    key = service.instance.config.key_file
+    service.start("--only", "http")
+    eventually(lambda: status(service.port, "/provisioning/x"))
+
+    key.rename(key.with_suffix(".away"))
+    os.kill(service.children()["http"], signal.SIGKILL)
+    assert eventually(lambda: "http (process" in service.errors.read_text())
+    assert eventually(lambda: "secret.key" in service.errors.read_text())
+    key.with_suffix(".away").rename(key)
+
+    assert eventually(lambda: status(service.port, "/provisioning/x")) == 401
+    assert "Traceback" not in service.errors.read_text()
 
 
 def test_ports_and_switches_take_effect_without_touching_other_parts(running):

@@ -16,6 +16,12 @@ from webprov.store.database import writing
 from webprov.store.jobrecords import JobRecord
 from webprov.store.models import Device, Tenant
 
+_WORKER = """
+from webprov.config import load_config
+from webprov.processes import run_part
+run_part("worker", load_config())
+"""
+
 
 class Workers:
     """Starts worker processes and ends those that are left."""
@@ -30,8 +36,7 @@ class Workers:
         self._processes: list[subprocess.Popen] = []
 
     def start(self) -> subprocess.Popen:
-        command = [sys.executable, "-m", "webprov", "serve", "--only", "worker", "--listener-fd", "-1"]
-        process = subprocess.Popen(command, env=self._env, stdin=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-c", _WORKER], env=self._env)
         self._processes.append(process)
         return process
 
@@ -43,7 +48,6 @@ class Workers:
         for process in self._processes:
             if process.poll() is None:
                 self.kill(process)
-            process.stdin.close()
 
 
 def make_fleet(session, count: int) -> list[int]:
