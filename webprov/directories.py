@@ -106,9 +106,8 @@ def mark_damaged(session: Session, paths: Iterable[str]) -> None:
         touch_directory(session, tenant_id)
 
 
-def directories_duty(instance: Instance) -> Duty:
+def directories_duty(instance: Instance, loader: SiteLoader) -> Duty:
     """Make due directories each `WEBPROV_CONTACTS_INTERVAL`, at most 5 minutes, and when it is nudged."""
-    loader = SiteLoader(instance.config)
     interval = min(float(instance.config.contacts_interval_seconds), MOST_SECONDS)
 
     def turn(session: Session, lease: Lease) -> float:

@@ -4,6 +4,10 @@ import gc
 
 from sqlalchemy.orm import configure_mappers
 
+from webprov.store.secrets import Keyring
+
+# what is set up when it is first used, 20 MB in each process otherwise
 configure_mappers()
+Keyring([bytes(32)]).encrypt("")
 gc.collect()
 gc.freeze()

@@ -57,9 +57,9 @@ class Stopped(WebprovError):
     """The worker has to end; another one begins again."""
 
 
-def imports_duty(instance: Instance) -> Duty:
+def imports_duty(instance: Instance, loader: SiteLoader) -> Duty:
     """Runs imports as soon as the counter `jobs` grows, and deletes files that nobody will import."""
-    loader, watch, stop = SiteLoader(instance.config), CounterWatch(instance.engine), threading.Event()
+    watch, stop = CounterWatch(instance.engine), threading.Event()
     seen, look_at, sweep_at = -1, 0.0, 0.0
 
     def turn(session: Session, lease: Lease) -> float:

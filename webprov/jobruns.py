@@ -42,9 +42,9 @@ _LISTEN_SECONDS = 1.0
 _LOOK_SECONDS = 5.0
 
 
-def jobs_duty(instance: Instance) -> Duty:
+def jobs_duty(instance: Instance, loader: SiteLoader) -> Duty:
     """Runs jobs as soon as the counter `jobs` grows, and looks for them every few seconds all the same."""
-    loader, watch = SiteLoader(instance.config), CounterWatch(instance.engine)
+    watch = CounterWatch(instance.engine)
     seen, look_at = -1, 0.0
 
     def turn(session: Session, lease: Lease) -> float:

@@ -57,9 +57,9 @@ class _Watcher:
     wishes: int = -1
 
 
-def pushes_duty(instance: Instance) -> Duty:
+def pushes_duty(instance: Instance, loader: SiteLoader) -> Duty:
     """Carry what is due: soon after a failure, and each `WEBPROV_RETRY_INTERVAL` while the storage refuses a probe."""
-    loader, watch, seen = SiteLoader(instance.config), CounterWatch(instance.engine), _Watcher()
+    watch, seen = CounterWatch(instance.engine), _Watcher()
 
     def turn(session: Session, lease: Lease) -> Rest:  # noqa: ARG001 - pushes of two workers come to the same
         counts = watch.counts()

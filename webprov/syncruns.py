@@ -42,9 +42,9 @@ class Outcome:
     was_stopped: bool = False
 
 
-def sync_duty(instance: Instance, kind: SyncKind) -> Duty:
+def sync_duty(instance: Instance, loader: SiteLoader, kind: SyncKind) -> Duty:
     """Contacts: whatever has changed goes at once. Assets: hourly (`WEBPROV_ASSETS_INTERVAL`). Both: when asked for."""
-    config, loader, stop = instance.config, SiteLoader(instance.config), threading.Event()
+    config, stop = instance.config, threading.Event()
     interval = float(config.assets_interval_seconds) if kind is SyncKind.ASSETS else 0.0
     due_at = 0.0
 

@@ -14,7 +14,6 @@ from webprov.phones.phonemodel import Scope
 from webprov.previews import DiffRow, diff_rows
 from webprov.site import Site, SiteLoader
 from webprov.store.database import writing
-from webprov.store.instance import Instance
 from webprov.store.leases import Lease
 from webprov.store.models import Tenant
 from webprov.store.templaterecords import TemplateBase
@@ -29,9 +28,8 @@ Place = tuple[str, str]
 """The tenant of an override ("" = for all) and its name."""
 
 
-def bases_duty(instance: Instance) -> Duty:
+def bases_duty(loader: SiteLoader) -> Duty:
     """Each minute: note what new overrides were made from, and forget those that are gone."""
-    loader = SiteLoader(instance.config)
     gone: set[Place] = set()
 
     def turn(session: Session, lease: Lease) -> float:

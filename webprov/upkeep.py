@@ -21,7 +21,6 @@ from webprov.phones.modelkeys import model_segment
 from webprov.rights import SERVICE
 from webprov.site import Site, SiteLoader
 from webprov.store.database import writing
-from webprov.store.instance import Instance
 from webprov.store.jobrecords import JobItem, JobRecord
 from webprov.store.leases import Lease
 from webprov.store.models import Device, RenderedFileRecord, Tenant
@@ -36,9 +35,8 @@ _COLUMNS = [
 ]
 
 
-def files_duty(instance: Instance) -> Duty:
+def files_duty(loader: SiteLoader) -> Duty:
     """Once: compare all files with their records and start the job that puts them right. Hourly: sweep leftovers."""
-    loader = SiteLoader(instance.config)
     is_checked = False
 
     def turn(session: Session, lease: Lease) -> float:

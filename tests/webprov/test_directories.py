@@ -314,7 +314,7 @@ def test_deleting_a_tenant_removes_its_files(config, session, build, loader):
 
 
 def test_the_duty_builds_each_interval_and_says_what_failed(config, instance, session, loader):
-    duty, lease = directories_duty(instance), Lease(instance.sessions, "directories")
+    duty, lease = directories_duty(instance, SiteLoader(instance.config)), Lease(instance.sessions, "directories")
     assert lease.hold()
     add_people(session, "Ann")
 
@@ -323,7 +323,7 @@ def test_the_duty_builds_each_interval_and_says_what_failed(config, instance, se
 
     (config.templates_dir / "test" / "book.xml").write_text("<open>")
     with pytest.raises(TurnFailed, match=r"acme: test/book\.xml") as failed:
-        directories_duty(instance).turn(session, lease)
+        directories_duty(instance, SiteLoader(instance.config)).turn(session, lease)
     assert failed.value.rest.seconds == config.contacts_interval_seconds
 
 
@@ -332,4 +332,4 @@ def test_a_long_interval_is_cut_to_five_minutes(config, instance, session, loade
     lease = Lease(instance.sessions, "directories")
     assert lease.hold()
 
-    assert directories_duty(slow).turn(session, lease) == 300
+    assert directories_duty(slow, SiteLoader(slow.config)).turn(session, lease) == 300

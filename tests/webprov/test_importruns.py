@@ -404,7 +404,7 @@ def test_a_tenant_that_goes_takes_its_imports_along(config, instance, session, k
 
 
 def test_the_duty_takes_what_waits_and_then_rests(config, instance, session, person, lease):
-    duty = imports_duty(instance)
+    duty = imports_duty(instance, SiteLoader(instance.config))
     start_import(session, config, person, fleet(3))
 
     with instance.sessions() as own:

@@ -196,7 +196,7 @@ def test_a_retry_time_of_a_wrong_clock_counts_as_due(session, site, faults):
 def test_the_duty_leaves_a_refusing_storage_alone_until_somebody_asks(instance, session, site, faults):
     faults.fails(503, "SlowDown")
     provision(session, site)
-    duty = pushes_duty(instance)
+    duty = pushes_duty(instance, SiteLoader(instance.config))
     asked = []
 
     for step in (lambda: None, lambda: provision(session, site), lambda: retry_now(session, CONSOLE)):
@@ -228,7 +228,7 @@ def test_a_running_worker_sees_to_it(config, session, site, faults):
 def test_a_refusing_storage_is_told_as_the_duties_failure(instance, session, site, faults):
     faults.fails(503, "SlowDown")
     provision(session, site)
-    duty = pushes_duty(instance)
+    duty = pushes_duty(instance, SiteLoader(instance.config))
 
     with instance.sessions() as own, pytest.raises(TurnFailed, match="5 files wait for the storage") as failed:
         duty.turn(own, Lease(instance.sessions, duty.name))

@@ -312,7 +312,7 @@ def test_a_worker_that_has_to_end_leaves_the_run_to_the_next(root, sync, session
     assert sync(run=run, stopped=stop).was_stopped
     assert run.state == JobState.RUNNING
 
-    duty = sync_duty(instance, ASSETS)
+    duty = sync_duty(instance, SiteLoader(instance.config), ASSETS)
     other = Lease(instance.sessions, "elsewhere")
     other.hold()
     duty.turn(session, other)
@@ -355,7 +355,7 @@ def test_contacts_that_wait_are_counted(root, sync, session, config):
 
 
 def test_the_duty_rests_between_passes_but_does_what_is_asked_for(root, instance, session, objects, no_process):
-    duty = sync_duty(instance, ASSETS)
+    duty = sync_duty(instance, SiteLoader(instance.config), ASSETS)
     lease = Lease(instance.sessions, duty.name)
     lease.hold()
     first = duty.turn(session, lease)
@@ -372,7 +372,7 @@ def test_the_duty_rests_between_passes_but_does_what_is_asked_for(root, instance
 
 def test_the_duty_says_what_is_wrong_and_comes_back_soon(root, instance, session):
     settle(session, s3_endpoint=f"http://127.0.0.1:{free_port()}")
-    duty = sync_duty(instance, CONTACTS)
+    duty = sync_duty(instance, SiteLoader(instance.config), CONTACTS)
     lease = Lease(instance.sessions, duty.name)
     lease.hold()
 

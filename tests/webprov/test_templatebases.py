@@ -133,7 +133,7 @@ def test_a_shipped_file_that_an_upgrade_removes_is_told(session, site, config, b
 
 
 def test_the_worker_sees_to_it_turn_by_turn(instance, session, site, by_hand):
-    duty, path = bases_duty(instance), by_hand(OLD)
+    duty, path = bases_duty(SiteLoader(instance.config)), by_hand(OLD)
     duty.turn(session, None)
     noted = bases(session)
     path.unlink()
