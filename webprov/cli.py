@@ -33,6 +33,7 @@ VERBS = {  # verb: (where its click command is, its line in the help), in the co
     "wait-idle": ("webprov.commands.state:wait_idle", "Wait until nothing is left to do."),
     "backup": ("webprov.commands.backups:backup", "Write the whole instance to one file."),
     "restore": ("webprov.commands.backups:restore", "Bring an instance back from such a file."),
+    "key": ("webprov.commands.keys:key", "Change the key that opens the secrets in the database."),
     "check": ("webprov.commands.checking:check", "Find everything that would bite."),
     "demo": ("webprov.commands.demo:demo", "Fill an empty instance with phones to look at."),
 }

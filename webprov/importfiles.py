@@ -9,6 +9,7 @@ import os
 import time
 import zlib
 from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -45,6 +46,21 @@ def opened(config: Config, name: str) -> bytes:
         return zlib.decompress(keyring().unseal((config.imports_dir / name).read_bytes()))
     except (OSError, KeyFileError, zlib.error) as e:
         raise NotFound("The file is not there any more. Choose it again; nothing was imported.") from e
+
+
+def renew(config: Config) -> int:
+    """Encrypt the files with the current key; how many were not yet. Damaged ones are left. Raises OSError."""
+    count = 0
+    for path in config.imports_dir.glob("*.sealed"):
+        before = path.read_bytes()
+        with suppress(KeyFileError):
+            after = keyring().reseal(before)
+            if after != before:
+                fresh = path.with_suffix(".new")
+                fresh.write_bytes(after)
+                fresh.replace(path)
+                count += 1
+    return count
 
 
 def remove(config: Config, *names: str) -> None:

@@ -1,7 +1,6 @@
 """`webprov backup` and `webprov restore`: the whole instance in one file, and back (contract)."""
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -11,9 +10,9 @@ from webprov.backups.restoring import check_backup, restore_backup
 from webprov.backups.unpacking import is_sealed
 from webprov.commands.opening import opened
 from webprov.commands.output import counted, remark
+from webprov.commands.standstill import nobody_serves
 from webprov.commands.values import read_secret
-from webprov.config import Config, load_config
-from webprov.supervisor import lock_instance
+from webprov.config import load_config
 
 _file_argument = click.argument("file", type=click.Path(path_type=Path))
 _passphrase_file = click.option("--passphrase-file", metavar="F", help="File with the passphrase; - is standard input.")
@@ -53,7 +52,7 @@ def restore(file: Path, only_checks: bool, passphrase_file: str | None) -> None:
     if only_checks:
         done = check_backup(config, file, passphrase=passphrase)
     else:
-        with _nobody_serves(config):
+        with nobody_serves(config):
             done = restore_backup(config, file, passphrase=passphrase)
     holds = f"{counted(done.summary.devices, 'device')} and {counted(done.summary.files, 'file')}"
     made = f"made {done.made_at:%Y-%m-%d %H:%M} UTC by webprov {done.version}"
@@ -62,16 +61,6 @@ def restore(file: Path, only_checks: bool, passphrase_file: str | None) -> None:
         remark(f"What was here before lies in {done.set_aside}. Delete it once all is well.")
     if done.remark:
         remark(done.remark)
-
-
-def _nobody_serves(config: Config) -> ExitStack:
-    """Holds the locks of `webprov serve` and of parts that are served alone; raises AlreadyRunning."""
-    config.instance.mkdir(mode=0o750, parents=True, exist_ok=True)
-    parts = [path.stem.removeprefix("serve-") for path in config.instance.glob("serve-*.lock")]
-    with ExitStack() as stack:
-        for part in (None, *parts):
-            stack.enter_context(lock_instance(config, part))
-        return stack.pop_all()
 
 
 def _ask(*, confirm: bool) -> str:

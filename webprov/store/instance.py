@@ -75,6 +75,13 @@ def check_key(session: Session, ring: Keyring) -> None:
         raise KeyFileError("The key file does not belong to this database. Put back the secret.key that does.")
 
 
+def renew_key_check(session: Session, ring: Keyring) -> int:
+    """Encrypt with the current key what `check_key` looks at; 1 where it was not yet, else 0."""
+    fact = session.get_one(InstanceFact, "key_check")
+    before, fact.value = fact.value, ring.renew(fact.value)
+    return int(fact.value != before)
+
+
 def _first_settings(session: Session) -> None:
     if session.get(SettingsRecord, 1) is None:
         with writing(session):

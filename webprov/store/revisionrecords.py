@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webprov.store.models import Base, UtcDateTime
+from webprov.store.secrets import Sealed
 
 
 class FileRevision(Base):
@@ -43,4 +44,4 @@ class RevisionFile(Base):
     sha256: Mapped[str]
     size: Mapped[int]
     masked: Mapped[bytes] = mapped_column(LargeBinary)
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(Sealed)

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Dialect, Text
+from sqlalchemy import Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
 from webprov.errors import KeyFileError
@@ -65,6 +65,15 @@ class Keyring:
                 "The key file does not open the secrets in this database. Put back the secret.key that belongs to it."
             ) from None
 
+    def renew(self, token: str) -> str:
+        """`token` encrypted with the current key, itself where it is already; raises KeyFileError."""
+        raw = binascii.a2b_base64(token)
+        return token if raw[:4] == self._current else base64.b64encode(self.reseal(raw)).decode()
+
+    def reseal(self, sealed: bytes) -> bytes:
+        """What `renew` does, for bytes."""
+        return sealed if sealed[:4] == self._current else self.seal(self.unseal(sealed))
+
 
 def open_keyring(path: Path, *, create: bool) -> Keyring:
     """The keys of `path` (base64, one a line, current first), made at first start where `create` allows it.
@@ -76,7 +85,12 @@ def open_keyring(path: Path, *, create: bool) -> Keyring:
             raise KeyFileError(
                 f"{path} is missing, but the database holds secrets. Put back the key file that belongs to it."
             )
-        _write_new(path)
+        write_keys(path, [new_key()])
+    return Keyring(read_keys(path))
+
+
+def read_keys(path: Path) -> list[bytes]:
+    """The keys that `path` holds, the current one first; raises KeyFileError as `open_keyring` does."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise KeyFileError(f"{path} can be read by others (mode {mode:04o}). Allow only its owner: chmod 600 {path}")
@@ -86,15 +100,29 @@ def open_keyring(path: Path, *, create: bool) -> Keyring:
         keys = []
     if not keys or any(len(key) != _KEY_BYTES or len(set(key)) < _KEY_BYTES // 4 for key in keys):
         raise KeyFileError(f"{path} does not hold keys of webprov. Put back the file that was made with this instance.")
-    return Keyring(keys)
+    return keys
 
 
-def _write_new(path: Path) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(base64.b64encode(os.urandom(_KEY_BYTES)).decode() + "\n")
+def new_key() -> bytes:
+    """A random key."""
+    return os.urandom(_KEY_BYTES)
+
+
+def write_keys(path: Path, keys: list[bytes]) -> None:
+    """Put a file with these keys at `path`, durably, whole or not at all, for its owner alone. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)  # of a crash
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.writelines(base64.b64encode(key) + b"\n" for key in keys)
         file.flush()
         os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _key_id(key: bytes) -> bytes:
@@ -130,6 +158,13 @@ class Secret(TypeDecorator[str]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         return keyring().decrypt(value) if value else value
+
+
+class Sealed(TypeDecorator[bytes]):
+    """Bytes that `Keyring.seal` gave; whoever reads them opens them."""
+
+    impl = LargeBinary
+    cache_ok = True
 
 
 _ALPHABET = (string.ascii_letters + string.digits).encode()
