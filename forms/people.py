@@ -1,7 +1,9 @@
 """Forms about people: signing in, the first administrator, accounts, one's own password."""
 
+from collections.abc import Collection
+
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, SelectField, StringField
+from wtforms import BooleanField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
@@ -25,6 +27,13 @@ def _own_password(label: str = "Your password") -> PasswordField:
     return PasswordField(label, [InputRequired(NOT_CONFIRMED)], render_kw={"autocomplete": "current-password"})
 
 
+def _code(label: str) -> StringField:
+    return StringField(
+        label, [InputRequired("Enter the code that the app shows.")],
+        render_kw={"autocomplete": "one-time-code", "spellcheck": "false", "autocapitalize": "none"},
+    )  # fmt: skip
+
+
 class SignInForm(FlaskForm):
     """Name and password; both may be pasted and filled in by a password manager."""
 
@@ -32,6 +41,12 @@ class SignInForm(FlaskForm):
     password = PasswordField(
         "Password", [InputRequired("Enter your password.")], render_kw={"autocomplete": "current-password"}
     )
+
+
+class CodeForm(FlaskForm):
+    """The second step of signing in: a code of the app, or a recovery code."""
+
+    code = _code("Code")
 
 
 class SetupForm(FlaskForm):
@@ -70,6 +85,34 @@ class RoleForm(ConfirmedForm):
     def chosen_tenant_id(self) -> int | None:
         """The tenant's id, None for all."""
         return self.tenant_id.data or None
+
+
+class SecondFactorForm(ConfirmedForm):
+    """The first code of an app, which shows that it has the secret."""
+
+    code = _code("Code that the app shows")
+
+
+class RequiredForm(ConfirmedForm):
+    """Which roles have to have a second factor."""
+
+    administrator = BooleanField(ROLE_LABELS[Role.ADMINISTRATOR])
+    tenant_administrator = BooleanField(ROLE_LABELS[Role.TENANT_ADMINISTRATOR])
+    support = BooleanField(ROLE_LABELS[Role.SUPPORT])
+
+    @property
+    def roles(self) -> list[Role]:
+        """Those that were ticked."""
+        return [role for role in Role if self[_field_of(role)].data]
+
+    @staticmethod
+    def of(roles: Collection[Role]) -> "RequiredForm":
+        """The form as it stands."""
+        return RequiredForm(None, prefix="required", **{_field_of(role): role in roles for role in Role})
+
+
+def _field_of(role: Role) -> str:
+    return role.value.replace("-", "_")
 
 
 class NewUserForm(RoleForm):

@@ -17,6 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from views.database import db_session
 from webprov.enums import Role
 from webprov.rights import Actor, Right
+from webprov.secondfactor import is_required
 from webprov.store.models import Tenant, User
 
 IDLE_SECONDS = 30 * 60
@@ -36,6 +37,8 @@ class SignedIn:
     tenant_id: int | None
     theme: str
     session_version: int
+    lacks_second_factor: bool = False
+    """Their role has to have one: nothing else is open to them before they have set it up."""
 
     is_authenticated = True
     is_active = True
@@ -63,6 +66,12 @@ def requires(right: Right) -> Callable[[View], View]:
 def public(view: View) -> View:
     """The endpoint answers without sign-in."""
     view.webprov_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def before_second_factor(view: View) -> View:
+    """The endpoint is open to people who have to set up a second factor first."""
+    view.webprov_before_second_factor = True  # type: ignore[attr-defined]
     return view
 
 
@@ -150,6 +159,10 @@ def _guard() -> Response | None:
     right = right_of(current_app, endpoint)
     if right is None or not current_actor().may(right):
         abort(403)
+    if current_user.lacks_second_factor and not getattr(
+        current_app.view_functions[endpoint], "webprov_before_second_factor", False
+    ):
+        return _ask_to_set_up()
     return None
 
 
@@ -161,6 +174,15 @@ def _ask_to_sign_in() -> Response:
     if request.method not in ("GET", "HEAD"):
         abort(401)
     return redirect(target)  # type: ignore[return-value]
+
+
+def _ask_to_set_up() -> Response:
+    page = url_for("account.second_factor")
+    if request.headers.get("HX-Request"):
+        return Response("", 403, {"HX-Redirect": page})
+    if request.method not in ("GET", "HEAD"):
+        abort(403)
+    return redirect(page)  # type: ignore[return-value]
 
 
 def _load_user(session_id: str) -> SignedIn | None:
@@ -185,4 +207,5 @@ def _is_fresh() -> bool:
 
 
 def _signed_in(user: User) -> SignedIn:
-    return SignedIn(user.id, user.name, Role(user.role), user.tenant_id, user.theme, user.session_version)
+    lacks = not user.totp_secret and is_required(db_session(), user.role_kind)
+    return SignedIn(user.id, user.name, user.role_kind, user.tenant_id, user.theme, user.session_version, lacks)

@@ -8,13 +8,14 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from forms.errors import put_errors
-from forms.people import ROLE_LABELS, ConfirmedForm, NewUserForm, PasswordForm, RoleForm
+from forms.people import ROLE_LABELS, ConfirmedForm, NewUserForm, PasswordForm, RequiredForm, RoleForm
 from views.access import current_actor, requires, start_session, visible_tenants
 from views.confirming import confirming_user
 from views.database import db_session
 from webprov.errors import InvalidInput, InvalidValue
 from webprov.people import change_role, create_user, list_users, set_disabled, set_password
 from webprov.rights import Right
+from webprov.secondfactor import require_for, required_roles, turn_off
 from webprov.store.models import User
 
 bp = Blueprint("users", __name__, url_prefix="/users")
@@ -24,7 +25,18 @@ bp = Blueprint("users", __name__, url_prefix="/users")
 @requires(Right.MANAGE_USERS)
 def index() -> ResponseReturnValue:
     """Everybody, by name."""
-    return render_template("users/index.html", users=list_users(db_session()), role_labels=ROLE_LABELS)
+    return _list_page(RequiredForm.of(required_roles(db_session())))
+
+
+@bp.post("/second-factor")
+@requires(Right.MANAGE_USERS)
+def save_required() -> ResponseReturnValue:
+    """Which roles have to have a second factor."""
+    form = RequiredForm(prefix="required")
+    if _confirmed(form, lambda: require_for(db_session(), current_actor(), form.roles)):
+        flash("Saved. Who lacks a second factor is asked to set it up before anything else.")
+        return redirect(url_for(".index"))
+    return _list_page(form), 422
 
 
 @bp.get("/new")
@@ -95,6 +107,16 @@ def save_state(user_id: int) -> ResponseReturnValue:
     return _edit_page(user, state_form=form), 422
 
 
+@bp.post("/<int:user_id>/second-factor")
+@requires(Right.MANAGE_USERS)
+def reset_second_factor(user_id: int) -> ResponseReturnValue:
+    """Take it off somebody who lost the phone and the recovery codes."""
+    user, form = _user(user_id), ConfirmedForm(prefix="factor")
+    if _confirmed(form, lambda: turn_off(db_session(), current_actor(), user)):
+        return _done(user, f"{user.name} signs in with the password alone.")
+    return _edit_page(user, factor_form=form), 422
+
+
 def _confirmed(form: Any, deed: Callable[[], Any]) -> bool:
     """Do `deed` if the form is complete and the person's own password fits; else the form says why not."""
     if not confirming_user(form):
@@ -118,12 +140,18 @@ def _done(user: User, sentence: str) -> ResponseReturnValue:
     return redirect(url_for(".index"))
 
 
+def _list_page(form: RequiredForm) -> str:
+    users = list_users(db_session())
+    return render_template("users/index.html", users=users, role_labels=ROLE_LABELS, required_form=form)
+
+
 def _edit_page(user: User, **forms: Any) -> str:
     if "role_form" not in forms:
         forms["role_form"] = RoleForm(None, prefix="role", role=user.role, tenant_id=user.tenant_id or 0)
         forms["role_form"].offer_tenants(_tenants())
     forms.setdefault("password_form", PasswordForm(None, prefix="password"))
     forms.setdefault("state_form", ConfirmedForm(None, prefix="state"))
+    forms.setdefault("factor_form", ConfirmedForm(None, prefix="factor"))
     return render_template("users/edit.html", user=user, role_labels=ROLE_LABELS, **forms)
 
 

@@ -25,31 +25,40 @@ _TOO_MANY = "Too many failed sign-ins. Wait 15 minutes, then try again."
 
 
 def verify_sign_in(session: Session, name: str, password: str, source: str) -> User:
-    """The person who may come in; `source` is the address they come from.
+    """The person whose name and password these are; `source` is the address they come from.
 
-    Raises SignInRefused: the same sentence for an unknown name, a wrong password and a disabled account, another one
-    after 5 failures of an account or 20 of a source (IPv6 by /64) within 15 minutes.
+    They are in, unless they have a second factor: then `secondfactor.verify_code` lets them in. Raises SignInRefused:
+    the same sentence for an unknown name, a wrong password and a disabled account, another one after 5 failures of an
+    account or 20 of a source (IPv6 by /64) within 15 minutes.
     """
     user = check_credentials(session, name, password, source)
     with writing(session):
-        user.last_sign_in_at = utc_now()
         if needs_rehash(user.password_hash):
             user.password_hash = hash_password(password)
-        record_change(session, actor_for(user, source), "sign in", "user", user.name)
+        if not user.totp_secret:
+            let_in(session, user, source)
     return user
+
+
+def let_in(session: Session, user: User, source: str) -> None:
+    """Note in the running transaction that `user` has signed in; their failed tries are forgotten."""
+    session.execute(delete(SignInFailure).where(SignInFailure.user_name == user.name))
+    user.last_sign_in_at = utc_now()
+    record_change(session, actor_for(user, source), "sign in", "user", user.name)
 
 
 def check_credentials(session: Session, name: str, password: str, source: str) -> User:
     """As `verify_sign_in`, for somebody who is in and types the password again before a delicate deed (UI-12)."""
     user = find_user(session, name)
     account = user.name if user else "?" + hashlib.sha256(name.encode()).hexdigest()[:16]
-    attempt = _reserve_attempt(session, account, _source_key(source))
+    attempt = reserve_attempt(session, account, source)
     fits = password_fits(password, user.password_hash if user else None)
     if not fits or user is None or user.disabled:
-        _record_refusal(session, user, source)
+        record_refusal(session, user, source)
         raise SignInRefused(_REFUSED)
     with writing(session):
-        session.execute(delete(SignInFailure).where(SignInFailure.user_name == account))
+        if not user.totp_secret:  # else wrong codes would be forgotten
+            session.execute(delete(SignInFailure).where(SignInFailure.user_name == account))
         session.execute(delete(SignInFailure).where(SignInFailure.id == attempt))
     return user
 
@@ -66,9 +75,12 @@ def actor_for(user: User, source: str) -> Actor:
     return Actor(user.name, Role(user.role), user.tenant_id, source)
 
 
-def _reserve_attempt(session: Session, account: str, source: str) -> int:
-    """Count this try as failed before the slow check, so that tries at the same moment cannot pass the limit."""
-    since = utc_now() - WINDOW
+def reserve_attempt(session: Session, account: str, source: str) -> int:
+    """Count this try as failed before it is checked, so that tries at the same moment cannot pass the limit; its id.
+
+    Raises SignInRefused where there were too many.
+    """
+    since, source = utc_now() - WINDOW, _source_key(source)
     with writing(session):
         session.execute(delete(SignInFailure).where(SignInFailure.at < since))
         by_account = _count(session, SignInFailure.user_name == account)
@@ -85,7 +97,7 @@ def _count(session: Session, which: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(SignInFailure).where(which)) or 0
 
 
-def _record_refusal(session: Session, user: User | None, source: str) -> None:
+def record_refusal(session: Session, user: User | None, source: str) -> None:
     """The name is recorded only where such an account exists: people type passwords into the wrong field."""
     name = user.name if user else "unknown"
     with writing(session):

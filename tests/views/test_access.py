@@ -13,6 +13,8 @@ PUBLIC = {
     "assets.htmx",
     "people.login",
     "people.enter",
+    "people.code",
+    "people.enter_code",
     "people.setup",
     "people.create_first",
     "health.healthz",

@@ -21,7 +21,7 @@ from webprov.store.database import writing
 from webprov.store.importrecords import ImportRecord
 from webprov.store.instance import open_instance
 from webprov.store.jobrecords import JobRecord
-from webprov.store.models import Base, ChangeRecord, CustomVariable, Device, Tenant, TenantOverride
+from webprov.store.models import Base, ChangeRecord, CustomVariable, Device, Tenant, TenantOverride, User
 from webprov.store.secrets import Keyring, Sealed, Secret, keyring, read_keys
 from webprov.store.settings import load_settings
 from webprov.store.templaterecords import TemplateVersion
@@ -58,6 +58,7 @@ def filled(session, config):
     with writing(session):
         device = session.scalars(select(Device)).one()
         device.admin_password, device.prov_password, device.previous_password = "admin-1", "own-2", "former-3"
+        session.add(User(name="x", password_hash="x", role="support", totp_secret="ABCDEFGH"))
         session.add(TenantOverride(tenant_id=tenant_id, model="test-desk", text="y = 2"))
         session.add(TemplateVersion(tenant="", name="a", text="z = 3", replaced_by="x"))
         session.add_all(CustomVariable(name=f"PIN{n}", value=f"{n:04}", secret=True) for n in range(1_200))

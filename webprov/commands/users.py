@@ -11,6 +11,7 @@ from webprov.commands.values import read_secret
 from webprov.enums import Role
 from webprov.people import create_user, get_user, list_users, set_disabled
 from webprov.rights import CONSOLE
+from webprov.secondfactor import turn_off
 
 
 @click.group()
@@ -43,6 +44,7 @@ def list_(as_json: bool) -> None:
                 "role": person.role,
                 "tenant": person.tenant.name if person.tenant else "",
                 "disabled": person.disabled,
+                "second_factor": bool(person.totp_secret),
                 "last_sign_in_at": person.last_sign_in_at,
             }
             for person in list_users(desk.session)
@@ -57,6 +59,15 @@ def disable(name: str) -> None:
     with opened() as desk:
         set_disabled(desk.session, CONSOLE, get_user(desk.session, name), True)
     click.echo(f"{name} cannot sign in any more.")
+
+
+@user.command("reset-second-factor")
+@click.argument("name")
+def reset_second_factor(name: str) -> None:
+    """Let NAME, who lost the phone and the recovery codes, sign in with the password alone; their sessions end."""
+    with opened() as desk:
+        turn_off(desk.session, CONSOLE, get_user(desk.session, name))
+    click.echo(f"{name} signs in with the password alone.")
 
 
 def _password(file: str | None) -> str:

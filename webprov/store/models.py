@@ -88,7 +88,8 @@ class Counter(Base):
 
 
 class InstanceFact(Base):
-    """A fact about this instance: `key_check` (encrypted with its key), `setup_token` (hash)."""
+    """A fact about this instance: `key_check` (encrypted with its key), `setup_token` (hash), `second_factor_roles`
+    (who has to have one)."""
 
     __tablename__ = "instance_facts"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -121,6 +122,9 @@ class User(Base):
     session_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_sign_in_at: Mapped[datetime | None]
+    totp_secret: Mapped[str] = mapped_column(Secret, default="", server_default="")  # "": no second factor
+    totp_step: Mapped[int] = mapped_column(default=0, server_default="0")  # of the last code used: none counts twice
+    recovery_codes: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")  # hashes of those left
     tenant: Mapped["Tenant | None"] = relationship(lazy="joined")
 
     @property
