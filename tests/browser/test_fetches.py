@@ -55,6 +55,19 @@ def test_fetches_are_narrowed_and_watched(inside, session, device):
     expect(rows.first).to_contain_text("wrong password")
 
 
+def test_who_stands_on_a_link_of_a_list_that_is_watched_stays_there(inside, session, device):
+    page = inside("/fetches/?live=1")
+    rows = page.locator("#fetches tbody tr")
+    second = rows.nth(1).locator("a").first
+    place = second.get_attribute("href")
+    second.focus()
+
+    make_fetch(session, mac="02AA00000079", reason="no credentials", status=401)
+    expect(rows).to_have_count(3, timeout=20_000)
+
+    assert page.evaluate("document.activeElement.getAttribute('href')") == place
+
+
 def test_unknown_phone_is_adopted_or_ignored(inside, session, device):
     make_stranger(session, "02AA00000078")
     page = inside("/unknown/")

@@ -158,7 +158,35 @@
     if (target) target.focus();
   }
 
-  on("htmx:afterSettle", (event) => settle(event.target));
+  // Who stood on a link or button that a swap replaces stands on its successor: htmx finds only what has an id.
+  const NAMES = ["href", "name", "value", "formaction", "aria-label"];
+  let left = null;
+
+  function alike(root, element) {
+    const same = (other) => NAMES.every((name) => other.getAttribute(name) === element.getAttribute(name))
+      && other.textContent === element.textContent;
+    return [...root.querySelectorAll(element.tagName)].filter(same);
+  }
+
+  on("htmx:beforeSwap", function (event) {
+    const element = document.activeElement;
+    const root = event.detail.target;
+    left = !element.id && root && root !== element && root.contains(element) && element.matches("a, button")
+      ? { element, place: alike(root, element).indexOf(element) } : null;
+  });
+
+  function standAgain(root) {
+    if (!left || document.activeElement !== document.body) return;
+    const found = alike(root, left.element);
+    if (!found.length) return;
+    found[Math.min(left.place, found.length - 1)].focus({ preventScroll: true });
+    left = null;
+  }
+
+  on("htmx:afterSettle", function (event) {
+    standAgain(event.target);
+    settle(event.target);
+  });
   on("htmx:responseError", function (event) {
     const said = event.detail.xhr.responseText;
     complain(said && said.length < 300 ? said : "This did not work. Try again.");
