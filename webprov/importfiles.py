@@ -29,15 +29,19 @@ def keep(config: Config, data: bytes) -> str:
     path = config.imports_dir / name
     try:
         config.imports_dir.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(keyring().seal(zlib.compress(data, 1)))
-            file.flush()
-            os.fsync(file.fileno())
+        _store(path, keyring().seal(zlib.compress(data, 1)))
     except OSError as e:
         path.unlink(missing_ok=True)
         raise StorageError(f"The file cannot be kept until it is imported: {e.strerror}. Nothing was imported.") from e
     return name
+
+
+def _store(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def opened(config: Config, name: str) -> bytes:
@@ -51,13 +55,13 @@ def opened(config: Config, name: str) -> bytes:
 def renew(config: Config) -> int:
     """Encrypt the files with the current key; how many were not yet. Damaged ones are left. Raises OSError."""
     count = 0
-    for path in config.imports_dir.glob("*.sealed"):
+    for path in list(config.imports_dir.glob("*.sealed")):
         before = path.read_bytes()
         with suppress(KeyFileError):
             after = keyring().reseal(before)
             if after != before:
-                fresh = path.with_suffix(".new")
-                fresh.write_bytes(after)
+                fresh = path.with_name(f"{token_hex(16)}.sealed")  # swept where a crash leaves it
+                _store(fresh, after)
                 fresh.replace(path)
                 count += 1
     return count

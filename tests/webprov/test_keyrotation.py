@@ -105,7 +105,8 @@ def test_se01_a_new_key_opens_everything_and_the_former_one_nothing(session, ins
         with pytest.raises(KeyFileError):
             former.decrypt(value) if isinstance(value, str) else former.unseal(value)
     assert opened(Keyring(read_keys(done.former)), before) == opened(former, before)
-    assert [stat.S_IMODE(one.stat().st_mode) for one in (path, done.former)] == [0o600, 0o600]
+    kept = path, done.former, config.imports_dir / filled
+    assert [stat.S_IMODE(one.stat().st_mode) for one in kept] == [0o600] * 3
     again = open_instance(config)
     with again.sessions() as session:
         assert load_settings(session).http_password == "first-secret-11"
