@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from pkgutil import resolve_name
 from types import FrameType
 
@@ -90,14 +91,14 @@ class Child:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether a process is there that the one it was forked from cannot speak for any more."""
+    """Whether a process runs that the one it was forked from cannot speak for any more."""
     with suppress(ChildProcessError):  # ours now, where we are the first process of a container
         os.waitpid(pid, os.WNOHANG)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+    except OSError:
         return False
-    return True
+    return state not in "ZX"  # it has ended, and nobody has asked how
 
 
 def wait_for_end(children: Iterable[Child]) -> None:
