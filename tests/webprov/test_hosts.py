@@ -52,12 +52,13 @@ def test_parse_network_normalises():
 
 
 @examples(200, 20_000)
-@given(user=st.text(min_size=1, max_size=20), password=st.text(max_size=20))
-def test_compose_url_round_trips_any_credentials(user, password):
-    url = compose_url(Protocol.HTTPS, Host("2001:db8::1", 8443), "/prov/x", user=user, password=password)
+@given(user=st.text(min_size=1, max_size=20), password=st.text(max_size=20), folder=st.text(max_size=20))
+def test_tp10_compose_url_round_trips_any_credentials_and_path(user, password, folder):
+    url = compose_url(Protocol.HTTPS, Host("2001:db8::1", 8443), f"/prov/{folder}x", user=user, password=password)
 
     parts = urlsplit(url)
-    assert (parts.hostname, parts.port, parts.path) == ("2001:db8::1", 8443, "/prov/x")
+    assert (parts.hostname, parts.port, unquote(parts.path)) == ("2001:db8::1", 8443, f"/prov/{folder}x")
+    assert (parts.query, parts.fragment) == ("", "")
     assert unquote(parts.username or "") == user
     assert unquote(parts.password or "") == password
 

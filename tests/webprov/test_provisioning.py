@@ -61,14 +61,16 @@ def test_provision_device_writes_own_and_shared_files(config, session, load, dev
     assert state_of(session, load(), session.get(Device, device.id)) is FileState.CURRENT
 
 
-def test_provision_device_again_writes_nothing(session, load, device):
+def test_tp08_provision_device_again_writes_nothing(config, session, load, device):
     provision_device(session, load(), MAC)
+    times = {path: path.stat().st_mtime_ns for path in config.provisioning_dir.rglob("*")}
     revision = session.scalar(select(Device.revision))
 
     again = provision_device(session, load(), MAC)
 
     assert again.written == ()
     assert session.scalar(select(Device.revision)) == revision == 1
+    assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def test_ph06_changed_files_open_the_window_and_unchanged_ones_do_not(session, load, device):
@@ -229,6 +231,20 @@ def test_one_bad_device_does_not_stop_the_others(config, session, load, device):
 
     assert [bool(result.error) for result in results] == [False, True]
     assert "805ec0000001.cfg" in on_disk(config)
+
+
+def test_tp06_an_undefined_variable_fails_its_device_alone_and_leaves_no_half_file(config, session, load, device):
+    make_tenant(session, "globex")
+    make_device(session, load(), MAC_2, tenant="globex")
+    folder = config.user_provisioning_dir / "globex" / "test"
+    folder.mkdir(parents=True)
+    (folder / "phone.cfg").write_text("## format: keyvalue\na = ${MAC}\nb = ${NOPE}\n")
+
+    results = provision_devices(session, load(), list(session.scalars(select(Device.id).order_by(Device.mac))))
+
+    assert results[0].error == ""
+    assert "NOPE" in results[1].error
+    assert sorted(on_disk(config)) == ["805ec0000001-info.xml", "805ec0000001.cfg", "common.cfg"]
 
 
 def test_two_devices_never_share_a_name(config, session, load, device):

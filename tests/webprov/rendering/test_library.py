@@ -2,6 +2,7 @@
 
 import gc
 import os
+import py_compile
 import threading
 
 import pytest
@@ -224,6 +225,22 @@ def test_nothing_is_written_beside_the_templates(write, library, tmp_path):
     library.load("x.cfg", "")
 
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["x.cfg"]
+
+
+def test_tp03_modules_left_beside_the_templates_are_not_run(write, library, tmp_path):
+    text = write("shipped/x.cfg", "${MAC}").read_text()
+    planted = f"from pathlib import Path\nPath({str(tmp_path / 'MARKER')!r}).touch()\n"
+    for name in ("x.cfg.py", "x_cfg.py", "__init__.py"):
+        path = write(f"shipped/{name}", planted)
+        py_compile.compile(str(path))
+        py_compile.compile(str(path), cfile=f"{path}c")
+    before = sorted(tmp_path.rglob("*"))
+
+    loaded = library.load("x.cfg", "")
+
+    assert loaded.compiled.source == text
+    assert loaded.compiled.module_directory is None
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_threads_may_load_at_the_same_time(write, library):
