@@ -1,5 +1,9 @@
+from sqlalchemy import select
+
 from tests.pages import PASSWORD, error_at, post, token
+from webprov.enums import Role
 from webprov.people import find_user
+from webprov.store.contactrecords import Contact
 
 NEW = "nine loud kettles"
 
@@ -29,6 +33,23 @@ def test_own_password_refuses_at_the_field(admin, session):
     assert "differ" in error_at(differs, "repeated")
     assert find_user(session, "Miriam Kumar").password_hash == before
     assert NEW not in differs.text
+
+
+def test_ui04_fields_that_a_role_may_not_set_are_passed_over(sign_in, session, tenants):
+    client = sign_in(Role.TENANT_ADMINISTRATOR, tenants["acme"], "Tom Keeper")
+    extra = {"role": "administrator", "tenant_id": str(tenants["globex"]), "tenant": "globex", "name": "Root"}
+
+    post(client, "/account/theme", theme="dark", **extra)
+    post(client, "/account/password", own_password=PASSWORD, password=NEW, repeated=NEW, **extra)
+    added = post(client, "/contacts/", last_name="Lind", **extra)
+
+    session.rollback()
+    keeper = find_user(session, "Tom Keeper")
+    contact = session.scalars(select(Contact)).one()
+    assert (keeper.role_kind, keeper.tenant_id, keeper.theme) == (Role.TENANT_ADMINISTRATOR, tenants["acme"], "dark")
+    assert find_user(session, "Root") is None
+    assert added.status_code < 400
+    assert (contact.last_name, contact.tenant_id) == ("Lind", tenants["acme"])
 
 
 def test_theme_is_kept_on_the_account(admin):

@@ -205,7 +205,7 @@ def test_the_own_password_is_asked_for_only_where_it_is_needed(admin):
     assert [bool(re.search(r'id="settings-confirm" hidden', page)) for page in (plain, keys)] == [True, False]
 
 
-def test_another_endpoint_asks_for_the_keys_again(admin, session, storage, faults):
+def test_ui12_another_endpoint_asks_for_the_keys_again(admin, session, storage, faults):
     post(admin, **storage.settings())
 
     answer = post(admin, s3_endpoint=faults.endpoint)

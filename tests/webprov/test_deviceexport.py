@@ -111,7 +111,7 @@ def test_importing_an_export_where_it_came_from_changes_nothing(session, site, w
 
 
 @pytest.mark.parametrize("guard", [True, False])
-def test_nasty_values_survive_export_and_import(session, site, guard):
+def test_ui14_nasty_values_survive_export_and_import(session, site, guard):
     for number, value in enumerate(NASTY):
         make_device(session, site, f"805EC00001{number:02X}", label=value, line1_userid=value, line1_password=value,
                     override=f"{value}\n{value}", key1_type="blf", key1_value=value, var_X=value)  # fmt: skip

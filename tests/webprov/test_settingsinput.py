@@ -108,7 +108,7 @@ def test_external_mode_needs_a_server_and_its_own_protocol():
     assert not settings.serves_phones
 
 
-def test_another_dms_server_asks_for_its_password_again():
+def test_ui12_another_dms_server_asks_for_its_password_again():
     current = parse_settings(
         {"mode": "external", "external_server": "dms.example", "external_user": "u", "external_password": "secret"},
         CURRENT,

@@ -129,7 +129,7 @@ def test_the_second_of_two_editors_is_told(admin, devices, session, site):
     assert device(session).label == "First"
 
 
-def test_an_administrator_moves_a_device_a_tenant_administrator_does_not(admin, keeper, devices, session):
+def test_ui04_an_administrator_moves_a_device_a_tenant_administrator_does_not(admin, keeper, devices, session):
     refused = post(keeper, f"/devices/{MINE}/phone", **typed(session, tenant="globex"))
     post(admin, f"/devices/{MINE}/phone", **typed(session, tenant="globex"))
 
