@@ -19,6 +19,8 @@ _TAG_START = re.compile(r"<%(?=[\w.:])")
 _TAG = re.compile(r"""<%[\w.:]{1,40}(?:\s{1,80}\w{1,40}=(?:"[^"<]{0,200}"|'[^'<]{0,200}')){0,9}\s{0,80}/?>""")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+_MAKO_NAMES = frozenset({"context", "self", "local", "parent", "caller", "capture", "pageargs", "runtime", "cache"})
+
 ESCAPE = "_escape"
 """The name under which a template finds the escaper; no template can name it itself."""
 
@@ -69,8 +71,10 @@ class CompilingLexer(PlainLexer):
             args = (args[0], False, _control(args[0], args[2]))
         super().append_node(nodecls, *args, **kwargs)
 
-    def check_node(self, nodecls: Any, args: tuple[Any, ...]) -> None:
-        """The gate has seen it all before."""
+    def check_node(self, nodecls: Any, args: tuple[Any, ...]) -> None:  # noqa: ARG002
+        """The gate has seen it all before; should it ever miss something, no code gets beyond plain values."""
+        if nodecls is parsetree.Code:
+            raise Refused("Python code (<% … %>) is not allowed in templates")
 
 
 def _check_text(file: str, text: str) -> None:
@@ -113,8 +117,18 @@ def control_expression(text: str) -> str | None:
     return ast.unparse(parse_statement("if" + stripped[condition.end() :], ast.If, '% if SRTP == "required":').test)
 
 
+def _fence(tree: ast.AST) -> None:
+    """Refuse the ways from a value to the objects behind it, and the names that Mako itself gives (security TP-02)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (node.attr.startswith("_") or node.attr.startswith("format")):
+            raise Refused(f"{node.attr} is not allowed in a template")
+        if isinstance(node, ast.Name) and node.id in _MAKO_NAMES:
+            raise Refused(f"{node.id} is not allowed in a template")
+
+
 def _expression(text: str, escapes: str) -> tuple[str, str]:
     tree = parse_expression(text)
+    _fence(tree)
     filters = [name.strip() for name in escapes.split(",") if name.strip()]
     if isinstance(tree, ast.Constant):  # written out by the template's author: part of its text
         return repr(str(tree.value)), ",".join([*filters, "n"])
@@ -124,6 +138,9 @@ def _expression(text: str, escapes: str) -> tuple[str, str]:
 def _control(keyword: str, text: str) -> str:
     if keyword == "for":
         target, iterable = read_loop(text)
+        _fence(parse_expression(iterable))
         return f"for {ast.unparse(target)} in {iterable}:"
     condition = control_expression(text)
+    if condition is not None:
+        _fence(parse_expression(condition))
     return "else:" if condition is None else f"{keyword} {condition}:"

@@ -4,11 +4,16 @@ import gc
 import os
 import py_compile
 import threading
+from dataclasses import replace
 
 import pytest
 
+from tests.webprov.rendering.builders import make_context, make_model
 from webprov.errors import TemplateError
+from webprov.phones.phonemodel import FileRule
+from webprov.rendering.gate import check_template
 from webprov.rendering.library import TemplateLibrary
+from webprov.rendering.render import render_device
 
 
 def text_of(library, name, tenant="acme"):
@@ -241,6 +246,34 @@ def test_tp03_modules_left_beside_the_templates_are_not_run(write, library, tmp_
     assert loaded.compiled.source == text
     assert loaded.compiled.module_directory is None
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${MAC.__class__}",
+        "${MAC.__class__.__mro__[1].__subclasses__()}",
+        "${'{0.__class__}'.format(MAC)}",
+        "${open('/etc/passwd').read()}",
+        "${__import__('os').getpid()}",
+        "${self.module}",
+        "${context.lookup}",
+        "${local.template}",
+        "${config}",
+        "% if MAC.__class__:\nx\n% endif\n",
+        "% for x in self.module:\nx\n% endfor\n",
+        "<% import os %>",
+    ],
+)
+def test_tp02_nothing_leads_out_of_plain_values_even_without_the_gate(write, library, monkeypatch, text):
+    checked = check_template
+    monkeypatch.setattr(
+        "webprov.rendering.library.check_template", lambda file, text: replace(checked(file, text), refusals=())
+    )
+    write("shipped/x.cfg", f"## format: text\n{text}\n")
+
+    with pytest.raises(TemplateError):
+        render_device(make_model(FileRule("x.cfg", "x.cfg")), make_context(), library, "")
 
 
 def test_threads_may_load_at_the_same_time(write, library):
