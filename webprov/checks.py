@@ -19,7 +19,8 @@ _LINE_BREAKS = "\n\r\x0b\x0c\x85\u2028\u2029"
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
 _NOT_IN_TEXT = re.compile(rf"[{_CONTROLS}\t\n\u2028\u2029]")
 _NOT_IN_OVERRIDE = re.compile(rf"[{_CONTROLS}\u2028\u2029]")
-_SECRET_WORDS = ("PASS", "PWD", "SECRET", "TOKEN", "KEY", "PIN")
+_SECRET_PARTS = ("PASSW", "PASSPHRASE", "PASSCODE", "PWD", "SECRET", "TOKEN")
+_SECRET_WORDS = ("PASS", "KEY", "PIN")
 _VENDOR_DEFAULTS = {
     "admin",
     "plcmspip",
@@ -90,9 +91,7 @@ def check_variable_name(text: str) -> str:
 def looks_secret(variable_name: str) -> bool:
     """Whether a variable of this name is a secret unless somebody says otherwise (security SE-04)."""
     parts = variable_name.split("_")
-    return any(word in variable_name for word in ("PASSW", "PWD", "SECRET", "TOKEN")) or any(
-        part in _SECRET_WORDS for part in parts
-    )
+    return any(word in variable_name for word in _SECRET_PARTS) or any(part in _SECRET_WORDS for part in parts)
 
 
 def check_host(text: str) -> str:

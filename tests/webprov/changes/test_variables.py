@@ -21,6 +21,23 @@ def test_set_variables_marks_secret_looking_names(session):
     assert count_of(session, "variables") == 1
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["WIFI_PASS", "PASSWORD_2", "VPN_PWD", "API_KEY", "TOKENS", "SECRET", "MENU_PIN", "WIFI_PASSPHRASE", "A_PASSCODE"],
+)
+def test_a_name_looks_secret(session, name):
+    set_variables(session, GLOBAL, {name: "1"}, CONSOLE)
+
+    assert read_global_variables(session)[name].secret
+
+
+@pytest.mark.parametrize("name", ["PINNED_APP", "KEYPAD_TONE", "BYPASS", "T38_PASSTHROUGH", "PASSIVE_FTP"])
+def test_a_name_does_not_look_secret(session, name):
+    set_variables(session, GLOBAL, {name: "1"}, CONSOLE)
+
+    assert not read_global_variables(session)[name].secret
+
+
 def test_the_flag_may_be_said(session):
     set_variables(session, GLOBAL, {"PIN_LENGTH": "4"}, CONSOLE, secret={"PIN_LENGTH": False})
 
