@@ -66,6 +66,7 @@ def test_what_waits_is_shown_with_its_reason(admin, failing):
 
     assert "3 files have to go to acme-phones" in page
     assert "These keys may not write" in page
+    assert re.search(r"Not delivered, first tried <time datetime=", page)
     assert re.search(rf'href="/devices/{MAC}/preview">Desk &lt;1&gt;</a>', page)
     assert "No worker runs" in page
 

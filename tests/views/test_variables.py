@@ -53,7 +53,7 @@ def test_add_stores_and_says_so(admin, session):
     assert "DIAL_PLAN is saved." in admin.get(GRID).text
 
 
-def test_add_keeps_names_that_look_secret_secret(admin, session):
+def test_se04_add_keeps_names_that_look_secret_secret(admin, session):
     post(admin, name="WIFI_PASSWORD", value="x")
     post(admin, name="HARMLESS", value="y", secret="on")
 

@@ -57,16 +57,18 @@ def outputs(session, device):
     return [(run.exit, run.output) for run in command_runs(session, device.id)]
 
 
-def test_a_command_gets_its_words_filled_in_and_the_five_variables(session, load, program, device):
+def test_a_command_gets_its_words_filled_in_and_the_five_variables(session, load, program, device, tmp_path):
     program('printf "%s|" "$@"; env | grep ^PROV_ | LC_ALL=C sort', '${TENANT} ${mac} "${LABEL}!" plain')
-    made = device(label="Desk $(id) two")
+    label = f"$(touch {tmp_path}/marker); two"
+    made = device(label=label)
 
     result = provision_device(session, load(), MAC)
 
     [(_, output)] = outputs(session, made)
     words, _, variables = output.rpartition("|")
     assert result.command_errors == ()
-    assert words == "acme|805ec0000001|Desk $(id) two!|plain"
+    assert words == f"acme|805ec0000001|{label}!|plain"
+    assert not (tmp_path / "marker").exists()
     assert variables.splitlines() == [
         f"PROV_MAC={MAC}",
         "PROV_MODE=local",

@@ -357,7 +357,7 @@ def test_a_script_gets_all_files_of_each_device_each_time(config, session, load,
     assert lines[-1].endswith("805ec0000001-info.xml")  # what the phone asks for first
 
 
-def test_a_failing_script_blocks_nothing_and_is_shown(session, load, device, script):
+def test_a_failing_script_blocks_nothing_and_is_shown(session, load, device, script, caplog):
     script('cat "$@"; exit 3')
 
     result = provision_device(session, load(), MAC)
@@ -370,6 +370,8 @@ def test_a_failing_script_blocks_nothing_and_is_shown(session, load, device, scr
     assert "R=#*2cN-D39A" not in device.script_output
     assert device.admin_password not in device.script_output
     assert device.script_output.endswith("push.sh ended with exit code 3.")
+    assert "script for 80:5E:C0:00:00:01: exit 3 push.sh ended with exit code 3." in caplog.text
+    assert "R=#*2cN-D39A" not in caplog.text
 
 
 def test_a_script_is_not_run_for_a_device_that_failed(session, load, device, script):

@@ -1,3 +1,5 @@
+"""What did not reach the storage is kept and tried again until it does (security TR-11)."""
+
 import time
 from contextlib import suppress
 from datetime import timedelta

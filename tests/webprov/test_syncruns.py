@@ -1,4 +1,4 @@
-"""Passes over contacts and shared assets, against a real S3 server with the real rclone."""
+"""Passes over contacts and shared assets, against a real S3 server with the real rclone (security TR-10)."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ from webprov.rights import CONSOLE
 from webprov.site import SiteLoader
 from webprov.store.database import bump, writing
 from webprov.store.leases import Lease, LeaseLost
-from webprov.store.models import Device
+from webprov.store.models import Device, RenderedFileRecord
 from webprov.store.settings import load_settings, store_settings
 from webprov.store.syncrecords import SyncRun, SyncTarget
 from webprov.syncdue import due_contacts, due_syncs
@@ -191,6 +191,24 @@ def test_a_source_that_lost_its_files_deletes_nothing_until_confirmed(root, sync
     left = {name for name in objects() if name.startswith("PROFILES")}
     assert len(left) == {0: 0, 1: 0, 2: 5}[how]
     assert not any(target.needs_confirmation for target in targets_of(session, ASSETS))
+
+
+def test_a_provisioning_directory_that_is_not_mounted_deletes_nothing(root, sync, objects, session):
+    made = {"path": "desk.xml", "path_key": "contacts/acme/desk.xml", "segment": "CONTACTS/acme", "sha256": "0"}
+    session.add(RenderedFileRecord(**made, owner="CONTACTS/acme", size=5, masked=b""))
+    session.commit()
+    sync()
+    sync(CONTACTS)
+    before = objects()
+
+    root.rename(root.with_name("unmounted"))
+    root.mkdir()
+    errors = sync().errors + sync(CONTACTS).errors
+
+    assert len(before) == 6
+    assert objects() == before
+    assert any("CONTACTS/acme: of 1 files none is left here" in error for error in errors)
+    assert all(target.needs_confirmation for kind in (ASSETS, CONTACTS) for target in targets_of(session, kind))
 
 
 def test_a_source_that_comes_back_needs_no_word(root, sync, session):

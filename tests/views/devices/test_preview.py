@@ -8,10 +8,12 @@ from tests.factories import make_device
 from tests.pages import PASSWORD, error_at, post
 from webprov.changes.devices import change_device
 from webprov.changes.settings import save_settings
+from webprov.changes.variables import VariableScope, set_variables
 from webprov.deviceinput import parse_device
 from webprov.enums import Role
 from webprov.provisioning import provision_device
 from webprov.rights import CONSOLE
+from webprov.site import SiteLoader
 from webprov.store.models import ChangeRecord, Tenant
 
 MINE, FOREIGN = "805EC0000001", "805EC0000002"
@@ -31,6 +33,20 @@ def test_files_are_shown_with_secrets_hidden(support, provisioned, view):
     assert "__masked__" not in page
     assert "805ec0000001-info.xml" in page
     assert "common.cfg" in page
+
+
+@pytest.mark.parametrize("view", ["now", "disk"])
+def test_variables_that_are_secrets_are_hidden(support, devices, session, config, view):
+    template = config.templates_dir / "test" / "phone.cfg"
+    template.write_text(template.read_text() + "ring = ${RING}\nmenu = ${MENU_PIN}\nsite = ${SITE}\n")
+    values = {"RING": "plain-3", "MENU_PIN": "canary-4", "SITE": "canary-5"}
+    set_variables(session, VariableScope(), values, CONSOLE, secret={"SITE": True})
+    provision_device(session, SiteLoader(config).load(session), MINE)
+
+    page = html.unescape(support.get(f"/devices/{MINE}/preview?file=805ec0000001.cfg&view={view}").text)
+
+    assert "ring = plain-3" in page
+    assert "canary" not in page
 
 
 def test_a_line_of_a_file_has_an_address(support, provisioned):

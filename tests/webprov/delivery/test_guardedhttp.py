@@ -1,3 +1,5 @@
+"""Where requests may go, and to whom (security TR-06, TR-07)."""
+
 import datetime
 import ssl
 
@@ -96,6 +98,18 @@ def test_an_unknown_authority_is_refused_in_words(certificate):
         pool.clear()
     assert error.field == "s3_endpoint"
     assert str(error).startswith("The certificate of https://localhost is not trusted (self-signed certificate)")
+
+
+def test_an_authority_of_ones_own_is_trusted_by_its_file(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    guardedhttp._system_trust.cache_clear()
+    with fault_server(certificate) as server:
+        pool = GuardedPool()
+
+        assert pool.urlopen("GET", f"https://localhost:{server.server_port}/").status == 200
+
+        pool.clear()
+    guardedhttp._system_trust.cache_clear()
 
 
 def test_a_certificate_must_hold_the_name_that_was_asked(certificate):

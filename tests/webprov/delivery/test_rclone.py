@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage import SECRET_KEY
+from tests.storage import SECRET_KEY, fault_server
+from tests.webprov.serving.authority import Authority
 from tests.webprov.workers import wait_for
 from webprov.delivery.assetnames import only_rules
 from webprov.delivery.rclone import Progress, Rclone, Stopped, rclone_binary, rclone_environment
@@ -116,13 +118,14 @@ def test_removing_a_directory_leaves_its_neighbours(settings, source, objects):
         run.remove("/", quiet)
 
 
-def test_secrets_are_in_the_environment_alone(settings, source, monkeypatch):
+def test_tr08_secrets_are_in_the_environment_alone(settings, source, monkeypatch):
     seen, popen = {}, subprocess.Popen
 
     def spy(command, **more):
         seen.update(command=command, env=more["env"])
         process = popen(command, **more)
-        seen["line"] = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        seen["line"] = wait_for(Path(f"/proc/{process.pid}/cmdline").read_bytes)  # empty till it is loaded
+        seen["mode"] = stat.S_IMODE(Path(f"/proc/{process.pid}/environ").stat().st_mode)
         return process
 
     monkeypatch.setattr(subprocess, "Popen", spy)
@@ -131,7 +134,10 @@ def test_secrets_are_in_the_environment_alone(settings, source, monkeypatch):
     Rclone(settings).sync(source, "FIRMWARE-desk", quiet)
 
     assert SECRET_KEY not in " ".join(seen["command"])
+    assert b"rclone" in seen["line"]
     assert SECRET_KEY.encode() not in seen["line"]
+    assert SECRET_KEY in seen["env"].values()
+    assert seen["mode"] == 0o400
     assert seen["env"]["RCLONE_CONFIG"] == "/dev/null"
     assert "hush" not in str(seen["env"])
     assert not any("delete-excluded" in word for word in seen["command"])
@@ -145,7 +151,7 @@ def test_aws_gets_its_own_dialect(settings):
     assert (aws["RCLONE_CONFIG_DMS_PROVIDER"], aws["RCLONE_CONFIG_DMS_FORCE_PATH_STYLE"]) == ("AWS", "false")
 
 
-def test_a_failure_is_a_sentence_without_secrets(settings, source, tmp_path):
+def test_tr08_a_failure_is_a_sentence_without_secrets(settings, source, tmp_path):
     wrong = replace(settings, s3_secret_key="wrong-secret-key")
 
     with pytest.raises(TransportError) as failure:
@@ -167,6 +173,23 @@ def test_an_upload_that_is_refused_says_why(settings, source, faults):
 
     assert str(failure.value).startswith("These keys may not write to “acme-phones”.")
     assert not any(name.lower() == "x-amz-acl" for _, _, headers, _ in faults.seen for name in headers)
+
+
+def test_a_storage_of_an_unknown_authority_gets_nothing(settings, source, tmp_path, monkeypatch):
+    authority, both = Authority(tmp_path / "ca"), tmp_path / "both.pem"
+    both.write_bytes(b"".join(path.read_bytes() for path in authority.issue("storage", "localhost")))
+
+    with fault_server(both) as server:
+        run = Rclone(replace(settings, s3_endpoint=f"https://localhost:{server.server_port}"))
+        with pytest.raises(TransportError):
+            run.sync(source, "FIRMWARE-desk", quiet)
+        refused = not server.seen
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
+        with pytest.raises(TransportError):
+            run.sync(source, "FIRMWARE-desk", quiet)
+
+    assert refused
+    assert server.seen
 
 
 @pytest.fixture

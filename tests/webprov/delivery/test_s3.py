@@ -87,7 +87,7 @@ def test_remove_takes_objects_away_and_does_not_mind_missing_ones(opened, storag
     assert "prov/test-desk/gone.cfg" not in storage.objects()
 
 
-def test_put_sends_a_content_type_and_no_acl(opened, faults, file):
+def test_tr09_put_sends_a_content_type_and_no_acl(opened, faults, file):
     opened(s3_endpoint=faults.endpoint).push([file("a.xml")], CONTEXT)
 
     (method, path, headers, _), *more = faults.seen
@@ -226,7 +226,7 @@ def test_push_of_a_file_that_is_gone_says_so(opened, storage, file):
 
 @examples(100, 20_000)
 @given(strategies.text(max_size=12), strategies.text(alphabet="a./\\\0\n% é", max_size=8))
-def test_object_keys_stay_below_their_prefix(segment, path):
+def test_tr09_object_keys_stay_below_their_prefix(segment, path):
     try:
         key = object_key("prov/", segment, path)
     except TransportError:

@@ -1,10 +1,15 @@
+"""Programs of the installation that run for a device (security TR-01, TR-02, TR-03, TR-04)."""
+
 import os
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.properties import LONG
 from webprov.delivery.pushes import PushContext
 from webprov.delivery.script import OUTPUT_BYTES, ScriptTransport, check_script
 from webprov.errors import TransportError
@@ -30,8 +35,8 @@ def script(folder):
     return write
 
 
-def run(script, folder, *files, **limits):
-    return ScriptTransport(str(script), [folder], **limits).run([Path(name) for name in files], CONTEXT)
+def run(script, folder, *files, context=CONTEXT, **limits):
+    return ScriptTransport(str(script), [folder], **limits).run([Path(name) for name in files], context)
 
 
 def unwritable_by_owner_only(folder, script):
@@ -128,6 +133,15 @@ def test_check_script_warns_of_a_group_that_may_write(folder, script):
     assert "changed by its group (mode 0775)" in warnings[0]
 
 
+def test_check_script_warns_of_a_folder_whose_group_may_write(folder, script):
+    path = script("exit 0")
+    folder.chmod(0o775)
+
+    _, warnings = check_script(str(path), [folder])
+
+    assert warnings == [f"The folder {folder} can be changed by its group (mode 0775). Better: chmod 755."]
+
+
 def test_run_checks_again(folder, script):
     path = script("echo ran")
     transport = ScriptTransport(str(path), [folder])
@@ -158,6 +172,37 @@ def test_run_gives_absolute_paths_and_nothing_but_the_variables(folder, script, 
         "PROV_MODEL_SEGMENT": "test-desk",
     }
     assert set(values) <= {"PATH", "LANG", "PWD", "SHLVL", "_", "OLDPWD"}
+
+
+def test_run_gives_values_on_one_line(folder, script):
+    hostile = replace(CONTEXT, tenant="ac\nLD_PRELOAD=/x\r\0me", server="dms\n.example")
+
+    lines = run(script("exec env"), folder, context=hostile).output.splitlines()
+
+    assert "PROV_TENANT=acLD_PRELOAD=/xme" in lines
+    assert "PROV_SERVER=dms.example" in lines
+    assert not any(line.startswith("LD_PRELOAD") for line in lines)
+
+
+def test_run_takes_no_name_for_a_command_nor_an_option(folder, script, tmp_path):
+    marker = tmp_path / "marker"
+    names = [f"$(touch {marker});", f"`touch {marker}`", f"805ec0000001;touch {marker}", "-rf", "--help"]
+
+    result = run(script('for name in "$@"; do echo "$name"; done'), folder, *names)
+
+    assert result.output.splitlines() == [f"{Path.cwd()}/{name}" for name in names]
+    assert not marker.exists()
+
+
+def test_run_hands_on_no_open_file(folder, script):
+    os.dup2(1, 77, inheritable=True)
+
+    try:
+        result = run(script("test -e /proc/self/fd/77 && echo handed on"), folder)
+    finally:
+        os.close(77)
+
+    assert (result.exit, result.output) == (1, "")
 
 
 def test_run_has_no_input_and_a_group_of_its_own(folder, script):
@@ -213,8 +258,21 @@ def gone(pid):
     return False
 
 
+def test_no_more_than_two_run_at_once(folder, script, tmp_path):
+    path = script(f"echo 1 >> {tmp_path}/turns; sleep 0.2; echo -1 >> {tmp_path}/turns")
+
+    with ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(lambda _: run(path, folder), range(6)))
+
+    turns = [int(turn) for turn in (tmp_path / "turns").read_text().split()]
+    assert [result.error for result in results] == [""] * 6
+    assert max(sum(turns[:end]) for end in range(len(turns))) == 2
+
+
 def test_run_keeps_the_last_of_a_huge_output(folder, script):
-    result = run(script("head -c 30000000 /dev/zero | tr '\\0' x; echo; echo the end"), folder)
+    size = 1_000_000_000 if LONG else 30_000_000
+
+    result = run(script(f"head -c {size} /dev/zero | tr '\\0' x; echo; echo the end"), folder)
 
     assert result.exit == 0
     assert len(result.output) <= OUTPUT_BYTES

@@ -1,8 +1,12 @@
 import base64
+import hmac
+import re
 from hashlib import md5
+from pathlib import Path
 
 import pytest
 
+from webprov.serving import credentials
 from webprov.serving.credentials import NONCE_SECONDS, Login, Nonces, Proof, challenges, parse_digest
 
 NOW = 1_800_000_000.0
@@ -94,3 +98,24 @@ def test_challenges_offer_digest_then_basic():
     assert fields["stale"] == "true"
     assert NONCES.fresh(fields["nonce"], NOW)
     assert basic_challenge == 'Basic realm="webprov", charset="UTF-8"'
+
+
+def test_se02_a_wrong_password_is_compared_whole_and_in_constant_time(monkeypatch):
+    compared, compare = [], hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", lambda *both: compared.append(both) or compare(*both))
+
+    proofs = [check(basic("phones", "wrong")), check(answer(password="wrong")), LOGIN.check_pair("phones", "wrong")]
+
+    assert proofs == [Proof.WRONG, Proof.WRONG, False]
+    assert (b"phones:wrong", 'phones:pa:ss"w\\örd'.encode()) in compared[:2]
+    assert (32, 32) in [(len(given), len(expected)) for given, expected in compared]
+    assert compared[-1] == (b"phones:wrong", 'phones:pa:ss"w\\örd'.encode())
+
+
+def test_se02_no_slow_hash_is_on_the_way_of_phones():
+    slow = re.compile(r"argon2|scrypt|bcrypt|pbkdf2|webprov\.passwords")
+
+    sources = {path.name: path.read_text() for path in Path(credentials.__file__).parent.glob("*.py")}
+
+    assert "gatekeeper.py" in sources
+    assert [name for name, source in sources.items() if slow.search(source)] == []
