@@ -30,6 +30,7 @@ from webprov.store.syncrecords import SyncTarget
 from webprov.supervisor import lock_instance
 from webprov.syncdue import segments_of
 from webprov.templatebases import overrides_behind
+from webprov.weakpasswords import weak_passwords
 
 
 class CheckState(StrEnum):
@@ -62,6 +63,7 @@ def check_up(session: Session, site: Site) -> list[Finding]:
         *_without_certificate(site.settings),
         *_admin(site.config),
         *_devices(session, site),
+        *_passwords(session),
         *_assets(session, site),
     ]
 
@@ -209,6 +211,15 @@ def _devices(session: Session, site: Site) -> Iterator[Finding]:
         if counts[name]
     ]
     yield from found or [Finding("Files of the devices")]
+
+
+def _passwords(session: Session) -> Iterator[Finding]:
+    count = len(weak_passwords(session))
+    if count:
+        remedy = "See which and why: webprov devices weak. Change them on the registrar and here."
+        yield Finding(f"Lines with weak passwords: {count:,}", CheckState.WARNING, remedy)
+    else:
+        yield Finding("Passwords of lines")
 
 
 def _assets(session: Session, site: Site) -> Iterator[Finding]:

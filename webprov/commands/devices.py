@@ -1,6 +1,7 @@
 """`webprov devices`: the fleet, in and out as CSV (contract "CSV")."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from webprov.fleet import file_state, state_of
 from webprov.mac import parse_mac
 from webprov.rights import CONSOLE
 from webprov.store.models import Device, Line, Tenant
+from webprov.weakpasswords import weak_passwords
 
 _LISTED = ("mac", "tenant", "model", "label", "state", "last_provisioned_at", "last_fetch_at")
 _NOT_STALE = (FileState.CURRENT, FileState.DISABLED)
@@ -72,6 +74,15 @@ def list_(tenant: str, as_json: bool) -> None:
         query = query.select_from(Device).join(Tenant).where(*where).order_by(Tenant.name, Device.mac)
         rows = [{**row._mapping, "stale": row.state not in _NOT_STALE} for row in desk.session.execute(query)]
     show_rows(rows, as_json=as_json, columns=_LISTED, none="There are no devices.")
+
+
+@devices.command()
+@json_option
+def weak(as_json: bool) -> None:
+    """Lines whose SIP password is easily guessed, and why; no password is shown."""
+    with opened() as desk:
+        rows = [asdict(found) for found in weak_passwords(desk.session)]
+    show_rows(rows, as_json=as_json, none="No line has a weak password.")
 
 
 @devices.command()

@@ -77,3 +77,12 @@ def test_delete_is_all_or_none(fleet):
     assert result.exit_code == 1
     assert "There is no device 80:5E:C0:FF:FF:FF." in result.stderr
     assert len(fleet.json("devices", "list")) == 2
+
+
+def test_weak_passwords_are_listed_without_them(fleet):
+    (found,) = fleet.json("devices", "weak")
+    shown = fleet("devices", "weak")
+
+    assert (found["line"], found["userid"], found["why"]) == (1, "1001", "shorter than 12 characters")
+    assert "shorter than 12 characters" in shown
+    assert "hush" not in shown + str(found)
