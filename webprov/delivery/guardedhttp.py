@@ -10,8 +10,10 @@ import socket
 import ssl
 import threading
 from collections.abc import Collection
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
+from xml.parsers import expat
 
 import certifi
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager, Retry, Timeout
@@ -35,6 +37,10 @@ class AddressRefused(HTTPError):
 
 class AnswerTooLong(HTTPError):
     """The server sends more than any answer of a storage holds."""
+
+
+class DoctypeRefused(HTTPError):
+    """The answer is XML with a DTD, which no storage sends: it is not read (security RL-06)."""
 
 
 class GuardedPool(PoolManager):
@@ -65,7 +71,12 @@ class GuardedPool(PoolManager):
         pool, target = self._place(url)
         options = {"retries": self._never, "headers": self.headers, **kw}
         answer = pool.urlopen(method, target, redirect=False, assert_same_host=False, preload_content=False, **options)
-        return _read(answer) if preload_content else answer
+        if not preload_content:
+            return answer
+        answer = _read(answer)
+        if answer.status < 300 or "xml" in answer.headers.get("content-type", ""):  # else nobody parses it
+            _refuse_dtd(answer.data)
+        return answer
 
     def clear(self) -> None:
         """Close all connections that wait."""
@@ -111,6 +122,22 @@ def _read(answer: BaseHTTPResponse) -> BaseHTTPResponse:
         reason=answer.reason,
         decode_content=False,
     )
+
+
+def _refuse_dtd(body: bytes) -> None:
+    """Raise DoctypeRefused where a DTD begins, before anything in it is heeded; other faults are left to the reader.
+
+    Looked at as it calls itself and as UTF-8: whoever reads it may go by either.
+    """
+    for encoding in (None, "utf-8") if body else ():
+        parser = expat.ParserCreate(encoding)
+        parser.StartDoctypeDeclHandler = _refuse
+        with suppress(expat.ExpatError, LookupError, ValueError):  # the latter two: an encoding that is none
+            parser.Parse(body, True)
+
+
+def _refuse(*_: Any) -> NoReturn:
+    raise DoctypeRefused("the answer has a DTD")
 
 
 class _Connecting:

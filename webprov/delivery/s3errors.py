@@ -17,7 +17,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from webprov.delivery.guardedhttp import AddressRefused, AnswerTooLong
+from webprov.delivery.guardedhttp import AddressRefused, AnswerTooLong, DoctypeRefused
 from webprov.errors import TransportError
 
 FAILURES = (MinioException, HTTPError, ParseError, ValueError, OSError)
@@ -118,7 +118,7 @@ def _unreached(error: BaseException, endpoint: str) -> str:
         return f"{endpoint} did not answer in time. Check the address, its port and firewalls in between."
     if isinstance(error, ProtocolError):
         return f"{endpoint} broke the connection off. Check the port, and whether it needs https://."
-    if isinstance(error, ParseError | AnswerTooLong):
+    if isinstance(error, ParseError | AnswerTooLong | DoctypeRefused):
         return f"{endpoint} does not answer like S3 storage. Check the address and its port."
     return f"{endpoint} could not be used. Check the address and its port."
 

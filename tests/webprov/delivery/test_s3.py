@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, strategies
 
+from tests.hostilexml import HOSTILE_XML
 from tests.properties import examples
 from tests.storage import ACCESS_KEY, SECRET_KEY, fault_server, free_port
 from webprov.delivery.pushes import PushContext, PushedFile, object_key
@@ -143,6 +144,25 @@ def test_probe_has_a_sentence_for_each_answer(opened, faults, status, code, mess
     assert part in found[1]
     assert "<" not in found[1]
     assert "body" not in found[1]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("status", [200, 403])
+@pytest.mark.parametrize("kind", HOSTILE_XML)
+def test_rl06_an_answer_with_a_dtd_is_not_read(opened, faults, kind, status, encoding):
+    faults.answers["*"] = (status, {"Content-Type": "application/xml"}, HOSTILE_XML[kind].encode(encoding))
+    began = time.monotonic()
+
+    field, sentence = refusal(opened(s3_endpoint=faults.endpoint))
+
+    assert time.monotonic() - began < 2
+    assert (field, "does not answer like S3 storage. " in sentence) == ("s3_endpoint", True)
+
+
+def test_a_page_of_a_proxy_is_told_by_its_status(opened, faults):
+    faults.answers["*"] = (503, {"Content-Type": "text/html"}, b"<!DOCTYPE html><html><body>Busy</body></html>")
+
+    assert "asks to slow down" in refusal(opened(s3_endpoint=faults.endpoint))[1]
 
 
 def test_probe_follows_no_redirect(opened, faults):

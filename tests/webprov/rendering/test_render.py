@@ -9,12 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.hostilexml import HOSTILE_XML
 from tests.webprov.rendering.builders import make_context, make_model
 from webprov.enums import FileFormat
 from webprov.errors import TemplateError
 from webprov.phones.phonemodel import FileRule, SharedRule
+from webprov.rendering.formats import OutputFormat
 from webprov.rendering.names import CONTACT_NAMES
 from webprov.rendering.render import render_device, render_directory, render_shared
+from webprov.rendering.wellformed import find_fault
 
 HEADER = "## format: keyvalue comment=# quote=none encoding=utf-8\n"
 
@@ -127,6 +130,13 @@ def test_line_break_in_a_record_names_member_and_position(write, library):
 def test_broken_xml_and_json_are_refused(render_text, output, text, reason):
     with pytest.raises(TemplateError, match=reason):
         render_text(text, output=output)
+
+
+@pytest.mark.parametrize("kind", HOSTILE_XML)
+def test_rl06_xml_with_a_dtd_is_refused_before_it_is_heeded(kind):
+    fault = find_fault(HOSTILE_XML[kind].encode(), OutputFormat(FileFormat.XML, encoding="utf-8"))
+
+    assert "DOCTYPE" in fault
 
 
 def test_xml_value_stays_one_value(render_text):
