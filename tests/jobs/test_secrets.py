@@ -1,6 +1,7 @@
 """A hunt for secrets (security LG-01, SE-01, SE-06): canaries go in everywhere, none may come out where it must not."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,31 @@ def test_no_canary_leaves_by_logs_output_process_list_or_database(service, tmp_p
     assert found_in(service.process.stdout.read()) == []
     assert found_in("\n".join(lines)) == []
     assert found_in(database.decode("latin-1")) == []
+
+
+def test_fs02_nothing_that_a_run_leaves_is_for_others_and_no_secret_lies_among_temporary_files(service, tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    service.env["TMPDIR"] = str(temporary)
+    before = os.umask(0)
+    try:
+        fill(service, tmp_path)
+        service.start()
+        assert eventually(lambda: status(service.port, "/"))
+        webprov(service, "provision", "--all")
+        webprov(service, "backup", str(service.instance.config.instance / "all.backup"))
+    finally:
+        os.umask(before)
+    login = f"phones:{CANARIES['http']}"
+    url = f"http://127.0.0.1:{service.port}/provisioning/{MAC.lower()}.cfg"
+    subprocess.run(["curl", "-s", "--user", login, url], capture_output=True, check=True)
+    made = [path for path in service.instance.config.instance.rglob("*") if not path.is_symlink()]
+    left = b"".join(path.read_bytes() for path in temporary.rglob("*") if path.is_file())
+
+    config = service.instance.config
+    assert {config.instance / "all.backup", config.provisioning_dir / f"{MAC.lower()}.cfg"} <= set(made)
+    assert [str(path) for path in made if path.stat().st_mode & 0o007] == []
+    assert found_in(left.decode("latin-1")) == []
 
 
 def test_revealed_output_is_asked_for(service, tmp_path):

@@ -170,6 +170,16 @@ def test_one_bad_row_changes_nothing_and_is_named(session, load, bad, column, wo
     assert macs(session) == []
 
 
+def test_db02_one_bad_row_of_ten_thousand_changes_nothing(session, load):
+    make_device(session, load())
+    good = [f"{int(MAC, 16) + number:012X},acme,test-desk,New {number}" for number in range(9_999)]
+
+    found, _ = refusal(session, load, rows("mac,tenant,model,label", *good, f"{MAC_2},acme,test-desk,Twice"))
+
+    assert found == [(10_001, "mac")]
+    assert session.execute(select(Device.mac, Device.label)).all() == [(MAC, "Desk 1")]
+
+
 def test_every_problem_of_the_file_is_told_at_once(session, load):
     text = rows("mac,tenant,model,key1_type", "x,acme,test-desk,y", f"{MAC},nowhere,test-desk,", f"{MAC_2},acme,z,")
 

@@ -1,4 +1,7 @@
+import errno
 import logging
+import multiprocessing
+import os
 import threading
 import zlib
 
@@ -6,9 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from tests.factories import MAC, TEMPLATES, make_device, make_tenant, small_config
+from tests.properties import LONG
 from webprov.changes.devices import change_device, delete_devices
 from webprov.changes.settings import save_settings
 from webprov.changes.variables import VariableScope, set_variables
+from webprov.config import load_config
 from webprov.deviceinput import parse_device
 from webprov.enums import FileState
 from webprov.fleet import state_of
@@ -21,6 +26,7 @@ from webprov.store.models import Device, RenderedFileRecord, utc_now
 from webprov.store.windowrecords import DeviceWindow, closing_time
 
 MAC_2 = "805EC0000002"
+ROUNDS = 200 if LONG else 5
 
 
 @pytest.fixture
@@ -152,17 +158,28 @@ def test_any_error_keeps_every_old_file(config, session, load, device, template,
     assert "R=#*2cN-D39A" not in caplog.text
 
 
-def test_a_full_disk_is_an_error_of_the_device(config, session, load, device, monkeypatch):
-    def full(*_args, **_kwargs):
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("call", ["open", "fsync", "rename"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EMFILE])
+def test_fs07_a_disk_that_refuses_is_an_error_of_the_device(config, session, load, device, monkeypatch, call, number):
+    provision_device(session, load(), MAC)
+    before = on_disk(config)
+    change(session, load, label="New label")
+    site, real = load(), getattr(os, call)
 
-    monkeypatch.setattr("os.fsync", full)
-    result = provision_device(session, load(), MAC)
+    def refusing(path, flags=os.O_WRONLY, *arguments, **options):
+        if call != "open" or flags & os.O_CREAT:
+            raise OSError(number, os.strerror(number))
+        return real(path, flags, *arguments, **options)
+
+    monkeypatch.setattr(os, call, refusing)
+    result = provision_device(session, site, MAC)
     monkeypatch.undo()
 
-    assert "no space left" in result.error
-    assert on_disk(config) == {}
+    assert os.strerror(number).lower() in result.error
+    assert on_disk(config) == before
+    assert session.get(Device, device.id).provision_error == result.error
     assert provision_device(session, load(), MAC).error == ""
+    assert "label = New label\n" in on_disk(config)["805ec0000001.cfg"]
 
 
 def test_names_that_are_no_longer_produced_go(config, session, load, device):
@@ -258,26 +275,67 @@ def test_two_devices_never_share_a_name(config, session, load, device):
     assert "another" in results[1].error
 
 
-def test_concurrent_provisions_end_in_the_newest_saved_state(config, session, load, device):
+def test_fs05_provisions_at_once_by_two_processes_end_in_the_newest_saved_state(config, session, load, device):
+    provisioners = [_Provisioner(config, f"process {number}") for number in range(2)]
+
+    for turn in range(ROUNDS):
+        for one in provisioners:
+            one.begin(turn)
+        assert [one.troubles() for one in provisioners] == [0, 0]
+
+        session.rollback()
+        label = session.scalar(select(Device.label))
+        assert f"label = {label}\n" in on_disk(config)["805ec0000001.cfg"]
+        assert state_of(session, load(), session.get(Device, device.id)) is FileState.CURRENT
+    for one in provisioners:
+        one.close()
+
+
+class _Provisioner:
+    """A process whose four threads save a label and provision the device, whenever it is told to begin."""
+
+    def __init__(self, config, name):
+        context = multiprocessing.get_context("spawn")
+        self._pipe, other = context.Pipe()
+        folders = (str(config.instance), str(config.models_dir), str(config.templates_dir))
+        self._process = context.Process(target=_provision_when_told, args=(other, name, *folders))
+        self._process.start()
+
+    def begin(self, turn):
+        self._pipe.send(turn)
+
+    def troubles(self):
+        assert self._pipe.poll(60)
+        return self._pipe.recv()
+
+    def close(self):
+        self._pipe.send(None)
+        self._process.join(10)
+
+
+def _provision_when_told(pipe, name, instance_dir, models_dir, templates_dir):
+    variables = {"INSTANCE": instance_dir, "MODELS_DIR": models_dir, "TEMPLATES_DIR": templates_dir}
+    config = load_config({f"WEBPROV_{key}": value for key, value in variables.items()})
     instance = open_instance(config)
+    errors = []
 
-    def run(number):
-        with instance.sessions() as own:
-            site = SiteLoader(config).load(own)
-            change_device(own, site, MAC, parse_device({"mac": MAC, "label": f"Desk {number}"}), CONSOLE)
-            provision_device(own, SiteLoader(config).load(own), MAC)
+    def work(label):
+        try:
+            with instance.sessions() as session:
+                site = SiteLoader(config).load(session)
+                change_device(session, site, MAC, parse_device({"mac": MAC, "label": label}), CONSOLE)
+                errors.append(provision_device(session, SiteLoader(config).load(session), MAC).error)
+        except Exception as e:
+            errors.append(repr(e))
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    while (turn := pipe.recv()) is not None:
+        threads = [threading.Thread(target=work, args=(f"{name} {turn} {number}",)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pipe.send(len([error for error in errors if error]))
     instance.close()
-
-    session.expire_all()
-    label = session.scalar(select(Device.label))
-    assert f"label = {label}\n" in on_disk(config)["805ec0000001.cfg"]
-    assert state_of(session, load(), session.get(Device, device.id)) is FileState.CURRENT
 
 
 def test_the_twin_follows_a_variable_that_becomes_a_secret(config, session, load, device):

@@ -2,6 +2,7 @@ import threading
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from tests.factories import MAC, make_device, make_tenant, small_config
 from webprov.changes.devices import change_device, delete_devices, find_device
@@ -50,7 +51,7 @@ def test_add_device_makes_secrets_and_a_record(session, site):
     assert "R=#" not in str(record.fields)
 
 
-def test_a_mac_in_any_spelling_belongs_to_one_device(config, site, session):
+def test_db01_a_mac_in_any_spelling_belongs_to_one_device(config, site, session):
     spellings = [
         "805ec0000001",
         "80:5E:C0:00:00:01",
@@ -70,17 +71,25 @@ def test_a_mac_in_any_spelling_belongs_to_one_device(config, site, session):
             except InvalidInput as e:
                 outcomes.append(e.errors["mac"])
 
-    threads = [threading.Thread(target=add, args=(spellings[number % 6],)) for number in range(24)]
+    threads = [threading.Thread(target=add, args=(spellings[number % 6],)) for number in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     instance.close()
 
-    assert outcomes.count("added") == 1
+    assert (len(outcomes), outcomes.count("added")) == (50, 1)
     assert all("already in use" in outcome for outcome in outcomes if outcome != "added")
     session.rollback()  # what the others have committed is seen from here on
     assert session.scalar(select(func.count()).select_from(Device)) == 1
+
+
+def test_db01_the_database_itself_refuses_a_second_device_with_a_mac(session, site):
+    device = make_device(session, site)
+
+    session.add(Device(mac=MAC, tenant_id=device.tenant_id, model="test-desk"))
+    with pytest.raises(IntegrityError, match="mac"):
+        session.commit()
 
 
 def test_a_known_mac_says_where_only_to_those_who_may_see(session, site):

@@ -1,9 +1,14 @@
+"""Files appear whole or not at all, and none outside their folder (security FS-01, FS-07)."""
+
 import os
 import resource
 import stat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.properties import examples
 from webprov.delivery.filestore import FileStore
 from webprov.errors import StorageError
 
@@ -57,6 +62,19 @@ def test_names_never_leave_the_root_nor_hide_in_it(store, name):
         store.read(name)
     with pytest.raises(StorageError):
         store.remove([name])
+
+
+@examples(200, 20_000)
+@given(st.text(max_size=12) | st.text(alphabet="a./\\\0\n% é", max_size=8))
+def test_fs01_no_text_at_all_is_the_name_of_a_file_elsewhere(store, name):
+    try:
+        path = store.path(name)
+    except StorageError:
+        return
+
+    assert str(path) == f"{store.root}/{name}"
+    assert os.path.realpath(path) == str(path)
+    assert list(path.relative_to(store.root).parts) == name.split("/")
 
 
 def test_symbolic_links_are_neither_read_nor_written_through(store, tmp_path):

@@ -1,5 +1,10 @@
-import pytest
+import re
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.properties import examples
 from webprov.errors import InvalidValue
 from webprov.phones.modelkeys import check_statement, model_segment
 
@@ -10,6 +15,15 @@ from webprov.phones.modelkeys import check_statement, model_segment
 )
 def test_model_segment_is_one_plain_folder_name(key, segment):
     assert model_segment(key) == segment
+
+
+@examples(200, 20_000)
+@given(st.text(max_size=40) | st.text(alphabet="./ a", max_size=3))
+def test_fs01_any_key_makes_one_plain_folder_name(key):
+    segment = model_segment(key)
+
+    assert re.fullmatch("[A-Za-z0-9._-]+", segment, re.ASCII)
+    assert segment not in (".", "..")
 
 
 @pytest.mark.parametrize("form", ["{url}/", "{address}", "p={url}", "{host}"])

@@ -1,5 +1,9 @@
+"""Transactions, connections and what several processes do at once (security DB-03)."""
+
 import multiprocessing
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import select, text
@@ -62,7 +66,15 @@ def test_writing_stores_all_or_nothing(session):
 
 
 def test_connections_follow_the_rules(session):
-    pragmas = {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "foreign_keys")}
+    names = ("journal_mode", "foreign_keys", "synchronous")
+    pragmas = {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in names}
 
-    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1}
+    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1}  # NORMAL
     assert session.execute(text("PRAGMA busy_timeout")).scalar() >= 5000
+
+
+def test_who_writes_has_the_lock_before_the_first_statement(config, session):
+    with closing(sqlite3.connect(config.instance / "webprov.sqlite3", timeout=0, isolation_level=None)) as other:
+        with writing(session), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
