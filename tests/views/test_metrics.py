@@ -1,3 +1,5 @@
+"""What a monitor is told, and who else is (security LG-05)."""
+
 import base64
 
 import pytest

@@ -73,6 +73,7 @@ def test_rows_are_counted_as_a_spreadsheet_shows_them():
         (b'mac,label\r\nA,"x\r\nB,y\r\n', [(2, "")], "quotes"),
         (b'mac,label\r\nA,x\r\nB,"y"z\r\n', [(3, "")], "quotes"),
         (b"mac,label\r\nA," + b"x" * 200_000, [(2, "")], "longer than 64 kB"),
+        pytest.param(b"mac,label\r\nA," + b"x" * 20_000_000, [(2, "")], "longer than 64 kB", id="20 MB"),
         ("mac,label\r\nA,x\r\nB,Zoë".encode("latin-1"), [(3, "label")], "not UTF-8"),
         ("mac,label\r\n".encode("utf-16"), [(1, "")], "not UTF-8"),
         (b"mac,label\r\nA," + b"x" * 200_000 + b"\xff", [(2, "")], "not UTF-8"),
@@ -81,7 +82,7 @@ def test_rows_are_counted_as_a_spreadsheet_shows_them():
         (b"mac," + b",".join(b"c%d" % n for n in range(4_096)), [(1, "")], "4,097 columns"),
     ],
 )
-def test_what_cannot_be_read_is_named_by_row_and_column(data, places, words):
+def test_rl03_what_cannot_be_read_is_named_by_row_and_column(data, places, words):
     found, message = refusal(data)
 
     assert found == places
@@ -98,7 +99,7 @@ def test_a_hundred_errors_are_shown_and_the_rest_counted():
     assert message.endswith("… and 150 more.")
 
 
-def test_too_many_rows_are_refused():
+def test_rl03_too_many_rows_are_refused():
     found, message = refusal("mac\n" + "A\n" * 100_001)
 
     assert found == [(100_002, "")]

@@ -1,3 +1,5 @@
+"""Logs: one line for an event, no secrets, nothing that steers a terminal (security LG-02)."""
+
 import json
 import logging
 from dataclasses import replace

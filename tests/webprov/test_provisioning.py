@@ -2,6 +2,7 @@ import errno
 import logging
 import multiprocessing
 import os
+import re
 import threading
 import zlib
 
@@ -336,6 +337,28 @@ def _provision_when_told(pipe, name, instance_dir, models_dir, templates_dir):
             thread.join()
         pipe.send(len([error for error in errors if error]))
     instance.close()
+
+
+def test_fs04_a_reader_never_gets_a_file_that_is_older_than_the_one_that_led_to_it(config, session, load, device):
+    asked_first, referred_to = (config.provisioning_dir / f"805ec0000001{end}" for end in ("-info.xml", ".cfg"))
+    change(session, load, label="turn 100")
+    provision_device(session, load(), MAC)
+    seen, is_over = [], threading.Event()
+
+    def read():
+        while not is_over.is_set():
+            seen.append([re.search(r"turn (\d+)", path.read_text())[1] for path in (asked_first, referred_to)])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for turn in range(101, 121):
+        change(session, load, label=f"turn {turn}")
+        provision_device(session, load(), MAC)
+    is_over.set()
+    reader.join()
+
+    assert {first for first, _ in seen} > {"105", "110", "115"}
+    assert [pair for pair in seen if pair[0] > pair[1]] == []
 
 
 def test_the_twin_follows_a_variable_that_becomes_a_secret(config, session, load, device):

@@ -153,7 +153,7 @@ def test_a_failing_push_is_logged_without_secrets(session, load, device, broken,
 
 
 @pytest.mark.parametrize("how", ["disable", "delete"])
-def test_withdrawn_files_leave_the_bucket(session, load, device, bucket, how):
+def test_fs06_withdrawn_files_leave_the_bucket(session, load, device, bucket, how):
     provision_device(session, load(), MAC)
     assert sorted(bucket()) == ALL
 

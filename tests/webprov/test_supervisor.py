@@ -247,6 +247,14 @@ def test_a_taken_port_is_said_and_the_rest_goes_on(service):
     assert service.listener().state is ListenerState.ON
 
 
+def test_lg03_phones_are_served_while_the_log_can_take_nothing(service):
+    service.errors = Path("/dev/full")
+
+    service.start()
+
+    assert eventually(lambda: status(service.port, "/provisioning/805ec0000001.cfg")) == 401
+
+
 def test_a_second_serve_is_refused(running):
     eventually(lambda: status(running.port, "/provisioning/x"))
 

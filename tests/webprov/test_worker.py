@@ -35,7 +35,7 @@ def run(instance):
         thread.join(10)
 
 
-def test_a_duty_that_fails_does_not_stop_the_others(run, caplog):
+def test_bg04_a_duty_that_fails_does_not_stop_the_others(run, caplog):
     turns = []
 
     def fail(session, lease):
@@ -51,7 +51,7 @@ def test_a_duty_that_fails_does_not_stop_the_others(run, caplog):
     assert "bad failed and is tried again" in caplog.text
 
 
-def test_turns_of_one_duty_never_overlap_among_workers(run):
+def test_bg06_turns_of_one_duty_never_overlap_among_workers(run):
     at_work, worst, turns = [], [], []
 
     def work(session, lease):
@@ -136,7 +136,7 @@ def test_a_resting_duty_stays_with_its_worker(run, monkeypatch, instance):
     assert len(turns) == 1
 
 
-def test_what_became_of_a_duty_can_be_seen(run, session):
+def test_bg04_what_became_of_a_duty_can_be_seen(run, session):
     def fail(session, lease):
         raise TurnFailed("The storage is away.", 60)
 

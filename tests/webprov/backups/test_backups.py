@@ -179,7 +179,7 @@ def test_a_backup_is_of_one_moment(backup, config, tmp_path, monkeypatch, databa
     restored.close()
 
 
-def test_from_sqlite_to_postgresql_and_back(demo, backup, config, tmp_path):
+def test_db07_from_sqlite_to_postgresql_and_back(demo, backup, config, tmp_path):
     with fresh_postgresql() as url:
         moved = load_config({"WEBPROV_INSTANCE": str(tmp_path / "moved"), "WEBPROV_DATABASE_URL": url})
         restore_backup(moved, backup)

@@ -174,7 +174,7 @@ def test_a_form_keeps_the_variables_of_the_device(session, site):
     assert device.lines[0].variables["RINGER"].value == "3"
 
 
-def test_two_editors_the_second_is_told(session, site):
+def test_db04_two_editors_the_second_is_told(session, site):
     device = make_device(session, site)
 
     change(session, site, version=device.version, label="First")

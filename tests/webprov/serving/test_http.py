@@ -186,7 +186,7 @@ def digest(phones, nonce, password=None):
     )
 
 
-def test_a_deleted_device_is_gone_at_once(phones):
+def test_fs06_a_deleted_device_is_gone_at_once(phones):
     device_id = phones.fleet.add_phone()
     assert phones.ask(FILE).status == 200
 

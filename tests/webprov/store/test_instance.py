@@ -70,7 +70,7 @@ def test_open_instance_refuses_a_key_that_others_can_read(config, instance):
         open_instance(config)
 
 
-def test_open_instance_refuses_a_newer_database(config, instance):
+def test_db06_open_instance_refuses_a_newer_database(config, instance):
     with instance.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
