@@ -10,7 +10,7 @@ from webprov.enums import FileFormat
 from webprov.rendering.rendered import RenderedFile
 
 _SECTION = ("[", "<")
-_LINE = re.compile(r"\s*([^=:]+?)\s*[=:]")
+_NAME = re.compile(r"[^=:]+(?=[=:])")
 _LINES = (FileFormat.KEYVALUE, FileFormat.INI)
 
 
@@ -51,8 +51,8 @@ def line_names(text: str, comment: str) -> list[str]:
 def _name_in(line: str, comment: str) -> str:
     if not line or line[0] in comment or line[0] in _SECTION:
         return ""
-    match = _LINE.match(line)
-    return match[1] if match else ""
+    match = _NAME.match(line)
+    return match[0].rstrip() if match else ""
 
 
 def _of_lines(text: str, comment: str) -> Iterator[tuple[str, str]]:

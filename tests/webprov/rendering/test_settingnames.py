@@ -1,6 +1,8 @@
+import time
+
 from webprov.enums import FileFormat
 from webprov.rendering.rendered import RenderedFile
-from webprov.rendering.settingnames import doubled_names, setting_names
+from webprov.rendering.settingnames import doubled_names, line_names, setting_names
 
 
 def file(text, kind):
@@ -11,6 +13,14 @@ def test_names_of_lines_leave_comments_and_sections_out():
     found = file("#!version:1\n; x = 1\na.1 = x=y\n[s]\nSIP1 Name  :v\n\n  b=\nwords\n", FileFormat.KEYVALUE)
 
     assert setting_names(found) == ["a.1", "SIP1 Name", "b"]
+
+
+def test_rl05_a_long_line_without_a_value_costs_little():
+    began = time.monotonic()
+
+    assert line_names("a" + " " * 100_000 + "b", "#") == [""]
+
+    assert time.monotonic() - began < 0.1
 
 
 def test_names_of_xml_are_attributes_and_leaves_or_what_an_attribute_says():
