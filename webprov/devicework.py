@@ -34,6 +34,7 @@ class Work:
     warnings: tuple[str, ...] = ()
     uploads: str = ""
     error: str = ""
+    disk_refused: bool = False  # the error is the disk's: worth another try by itself
     written: list[str] = field(default_factory=list)
     stale_rows: list[Any] = field(default_factory=list)
     before: Any = None  # the row of the device as it was: names, versions, revision
@@ -97,6 +98,7 @@ def outcome_values(site: Site, item: Work, now: datetime) -> dict[str, Any]:
         "restored_revision": restored.number if restored else 0,
         "provisioned_at": before.provisioned_at if restored else now,
         "provision_error": "",
+        "disk_refused": False,
         "provision_warnings": "\n".join(item.warnings),
         **versions,
     }

@@ -65,6 +65,10 @@ class StorageError(WebprovError):
     """Files could not be written or read; the old ones are still in place (security FS-07)."""
 
 
+class DiskError(StorageError):
+    """The disk takes no files: it is full, read-only or failing, and may be well again later."""
+
+
 class BackupError(WebprovError):
     """A file is no backup of webprov, is damaged, or is sealed with another passphrase (security DB-05)."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from webprov.delivery.pushes import Haste
 from webprov.devicework import KnownTwins, Work, outcome_values, packed, render_work
-from webprov.errors import StorageError, WebprovError
+from webprov.errors import DiskError, StorageError, WebprovError
 from webprov.filerecords import (
     FileEntry,
     disk_name,
@@ -99,6 +99,7 @@ def withdraw_files(session: Session, site: Site, device_ids: Sequence[int]) -> N
         "rendered_device": 0,
         "restored_revision": 0,
         "provision_error": "",
+        "disk_refused": False,
         "provision_warnings": "",
         "provisioned_at": None,
     }
@@ -183,7 +184,7 @@ def _write_shared_files(session: Session, site: Site, work: list[Work], *, durab
             entries.append(entry)
         except WebprovError as e:
             for item in users:
-                item.error = str(e)
+                item.error, item.disk_refused = str(e), isinstance(e, DiskError)
     store_entries(session, {None: entries})
     return written
 
@@ -212,7 +213,7 @@ def _write_device_files(session: Session, site: Site, work: list[Work], *, durab
             kept = contents_to_keep(site, rows, item.entries)
             item.written = site.files.write(contents, sync=durable)
         except StorageError as e:
-            item.error = str(e)
+            item.error, item.disk_refused = str(e), isinstance(e, DiskError)
             continue
         names = {(entry.segment, entry.path) for entry in item.entries}
         item.stale_rows = [row for row in rows if (row.segment, row.path) not in names]
@@ -234,7 +235,11 @@ def _record_outcome(session: Session, site: Site, work: list[Work]) -> None:
     now = utc_now()
     done = [outcome_values(site, item, now) for item in _well(work)]
     open_windows(session, [row["b_id"] for row in done if row["b_step"]])  # each phone has to get its new files
-    failed = [{"b_id": item.device.id, "provision_error": item.error} for item in work if item.error]
+    failed = [
+        {"b_id": item.device.id, "provision_error": item.error, "disk_refused": item.disk_refused}
+        for item in work
+        if item.error
+    ]
     table: Any = Device.__table__
     for rows in (done, failed):
         if rows:

@@ -2,9 +2,11 @@
 
 A crash between writing files and storing their records, a lost disk cache or a stray hand: every device whose files
 differ from what was recorded is provisioned again by a job that everybody can see; contact directories are made anew.
+What a full or failing disk refused is tried again by itself.
 """
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
@@ -24,33 +26,60 @@ from webprov.store.database import writing
 from webprov.store.jobrecords import JobItem, JobRecord
 from webprov.store.leases import Lease
 from webprov.store.models import Device, RenderedFileRecord, Tenant
-from webprov.worker import Duty
+from webprov.worker import Duty, Rest
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 2_000
 _SWEEP_SECONDS = 3_600.0
+_LOOK_SECONDS = 60.0
 _COLUMNS = [
     getattr(RenderedFileRecord, name) for name in ("id", "device_id", "segment", "path", "path_key", "sha256", "size")
 ]
 
 
 def files_duty(loader: SiteLoader) -> Duty:
-    """Once: compare all files with their records and start the job that puts them right. Hourly: sweep leftovers."""
-    is_checked = False
+    """Once: compare all files with their records and start the job that puts them right. Hourly: sweep leftovers.
+    Each minute: try again what the disk refused."""
+    is_checked, sweep_at, retries = False, 0.0, Retries()
 
-    def turn(session: Session, lease: Lease) -> float:
-        nonlocal is_checked
+    def turn(session: Session, lease: Lease) -> Rest:
+        nonlocal is_checked, sweep_at
         site = loader.load(session)
+        retries.start_due(session, site)
+        if time.monotonic() < sweep_at:
+            return Rest(_LOOK_SECONDS, None)
         swept = sweep_leftovers(session, site)
         if swept:
             log.info("%d temporary files that a crash left are gone", swept)
         if not is_checked:
             repair_files(session, site, lease)
             is_checked = True
-        return _SWEEP_SECONDS
+        sweep_at = time.monotonic() + _SWEEP_SECONDS
+        return Rest(_LOOK_SECONDS, _SWEEP_SECONDS)
 
     return Duty("files", turn)
+
+
+class Retries:
+    """Devices whose files the disk refused are provisioned again once it takes files (security FS-07): within a minute,
+    later and later where that was in vain."""
+
+    def __init__(self) -> None:
+        self._pause, self._next_at = _LOOK_SECONDS, 0.0
+
+    def start_due(self, session: Session, site: Site) -> None:
+        """Start the job for them, if it is time."""
+        refused = set(session.scalars(select(Device.id).where(Device.disk_refused, Device.enabled)))
+        if not refused:
+            self._pause = _LOOK_SECONDS
+        ids = refused - _taken_care_of(session) if refused else refused
+        if not ids or time.monotonic() < self._next_at or not site.files.takes_files():
+            return
+        log.info("The disk takes files again: %d devices are provisioned", len(ids))
+        start_provision_job(session, SERVICE, sorted(ids), "Write what the disk refused")
+        self._next_at = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _SWEEP_SECONDS)
 
 
 def sweep_leftovers(session: Session, site: Site) -> int:

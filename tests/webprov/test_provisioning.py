@@ -178,8 +178,10 @@ def test_fs07_a_disk_that_refuses_is_an_error_of_the_device(config, session, loa
 
     assert os.strerror(number).lower() in result.error
     assert on_disk(config) == before
-    assert session.get(Device, device.id).provision_error == result.error
+    recorded = session.get(Device, device.id)
+    assert (recorded.provision_error, recorded.disk_refused) == (result.error, True)
     assert provision_device(session, load(), MAC).error == ""
+    assert not session.get(Device, device.id, populate_existing=True).disk_refused
     assert "label = New label\n" in on_disk(config)["805ec0000001.cfg"]
 
 

@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from webprov.errors import StorageError
+from webprov.errors import DiskError, StorageError
 
 _FILE_MODE = 0o640
 _FOLDER_MODE = 0o750
 _LEFTOVER_AGE_SECONDS = 3600
+_PROBE_BYTES = 64 * 1024
 
 
 class FileStore:
@@ -27,7 +28,8 @@ class FileStore:
         """Write what differs from disk, in the order given (referred-to first), and return those names.
 
         Every file is staged before the first is renamed, so an error leaves all old files in place. `sync` makes each
-        durable; a bulk run passes False and calls `sync_all` once a batch. Raises StorageError with path and reason.
+        durable; a bulk run passes False and calls `sync_all` once a batch. Raises DiskError with path and reason, and
+        StorageError for a name that cannot be.
         """
         staged: list[tuple[Path, Path]] = []
         changed = [name for name, content in files.items() if self.read(name) != content]
@@ -42,7 +44,7 @@ class FileStore:
                 for folder in {target.parent for _, target in staged}:
                     _sync_folder(folder)
         except OSError as e:
-            raise StorageError(_sentence(e, self.root)) from e
+            raise DiskError(_sentence(e, self.root)) from e
         finally:
             for temporary, _ in staged:
                 with contextlib.suppress(OSError):
@@ -59,7 +61,7 @@ class FileStore:
                     with contextlib.suppress(OSError):
                         (self.root / folder).rmdir()
         except OSError as e:
-            raise StorageError(_sentence(e, self.root)) from e
+            raise DiskError(_sentence(e, self.root)) from e
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file, or None where there is none. A symbolic link is none. Raises StorageError."""
@@ -71,7 +73,7 @@ class FileStore:
             with os.fdopen(descriptor, "rb") as file:
                 return file.read()
         except OSError as e:
-            raise StorageError(_sentence(e, self.root)) from e
+            raise DiskError(_sentence(e, self.root)) from e
 
     def path(self, name: str) -> Path:
         """Where `name` lies; raises StorageError for a name that would leave the root or hide in it (FS-01)."""
@@ -86,6 +88,14 @@ class FileStore:
                     f"{folder} is a symbolic link, and what lies behind it is not ours. Remove the link."
                 )
         return Path(f"{folder}/{parts[-1]}")
+
+    def takes_files(self) -> bool:
+        """Whether a file of usual size can be written now; it is gone again."""
+        try:
+            _stage(self.root / "probe", bytes(_PROBE_BYTES), sync=True).unlink()
+        except OSError:
+            return False
+        return True
 
     def sync_all(self) -> None:
         """Make everything written before durable, at the end of a batch."""

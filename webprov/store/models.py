@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -201,6 +202,7 @@ class Device(Base):
 
     provisioned_at: Mapped[datetime | None]
     provision_error: Mapped[str] = mapped_column(default="")
+    disk_refused: Mapped[bool] = mapped_column(default=False, server_default=false())  # that error was the disk's
     provision_warnings: Mapped[str] = mapped_column(default="")  # one a line
     rendered_settings: Mapped[int] = mapped_column(default=0)
     rendered_variables: Mapped[int] = mapped_column(default=0)
