@@ -147,4 +147,5 @@ def _sync_folder(folder: Path) -> None:
 def _sentence(error: OSError, root: Path) -> str:
     where = error.filename or root
     reason = (error.strerror or str(error)).lower()
-    return f"{where} could not be written: {reason}. The old files are still in place; make room or check its rights."
+    told = f"{where} could not be written: {reason}. The old files are still in place."
+    return f"{told} Make room or check its rights; the worker then tries again."
