@@ -255,6 +255,16 @@ def test_lg03_phones_are_served_while_the_log_can_take_nothing(service):
     assert eventually(lambda: status(service.port, "/provisioning/805ec0000001.cfg")) == 401
 
 
+def test_temporary_files_may_lie_deep(service, tmp_path):
+    deep = tmp_path / ("x" * 60) / ("y" * 60)
+    deep.mkdir(parents=True)
+    service.env["TMPDIR"] = str(deep)
+
+    service.start()
+
+    assert eventually(lambda: status(service.port, "/provisioning/x")) == 401
+
+
 def test_a_second_serve_is_refused(running):
     eventually(lambda: status(running.port, "/provisioning/x"))
 
