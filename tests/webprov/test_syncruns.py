@@ -406,7 +406,7 @@ def test_a_killed_worker_loses_nothing_and_another_carries_on(root, config, sess
     workers = Workers(config)
     try:
         first = workers.start()
-        assert wait_for(lambda: session.rollback() or targets_of(session, ASSETS))
+        assert wait_for(lambda: session.rollback() or targets_of(session, ASSETS), 90)
         workers.kill(first)
         workers.start()
         workers.start()

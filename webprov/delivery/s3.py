@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from minio import Minio
+from minio.error import MinioException
 from minio.helpers import ObjectWriteResult
 
 from webprov.delivery.breaker import Breaker
@@ -19,13 +20,14 @@ from webprov.delivery.crew import Crew, Late
 from webprov.delivery.guardedhttp import GuardedPool
 from webprov.delivery.mediatypes import content_type
 from webprov.delivery.pushes import Haste, PushContext, PushedFile, PushResult, object_key
-from webprov.delivery.s3errors import FAILURES, transport_error
+from webprov.delivery.s3errors import FAILURES, answer_code, transport_error
 from webprov.errors import TransportError
 from webprov.store.settings import ProvisioningSettings
 
 LIMIT_SECONDS = 10.0
 _AT_ONCE = 32
 _SLOW_SECONDS = 3.0
+_AGAIN_SECONDS = 0.3
 _LISTING_SECONDS = 120.0
 T = TypeVar("T")
 Hear = Callable[[Mapping[int, list[PushResult]]], None]
@@ -93,7 +95,14 @@ class S3Transport:
 
     def _probe(self, key: str) -> list[str]:
         content = b"webprov checks that it can write here. This object can be removed.\n"
-        self._put(key, content, "text/plain; charset=utf-8")
+        try:
+            self._put(key, content, "text/plain; charset=utf-8")
+        except MinioException as e:
+            if answer_code(e) not in ("500", "InternalError"):
+                raise
+            # rclone's server removes a folder with its last object, and fails who writes there at that moment
+            time.sleep(_AGAIN_SECONDS)
+            self._put(key, content, "text/plain; charset=utf-8")
         try:
             self._client.remove_object(bucket_name=self._bucket, object_name=key)
         except FAILURES:

@@ -159,6 +159,23 @@ def test_rl06_an_answer_with_a_dtd_is_not_read(opened, faults, kind, status, enc
     assert (field, "does not answer like S3 storage. " in sentence) == ("s3_endpoint", True)
 
 
+def test_a_probe_is_tried_again_where_the_storage_fails_once(opened, faults):
+    asked = []
+
+    def behaves(handler, length):
+        handler.rfile.read(length)
+        asked.append(handler.command)
+        handler.send_response(500 if len(asked) == 1 else 200)
+        handler.send_header("ETag", '"x"')
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    faults.behaves = behaves
+
+    assert opened(s3_endpoint=faults.endpoint).probe() == []
+    assert asked == ["PUT", "PUT", "DELETE"]
+
+
 def test_a_page_of_a_proxy_is_told_by_its_status(opened, faults):
     faults.answers["*"] = (503, {"Content-Type": "text/html"}, b"<!DOCTYPE html><html><body>Busy</body></html>")
 
