@@ -40,7 +40,8 @@ def rotate_key(instance: Instance) -> Rotation:
     former = path.with_name(f"{path.name}.before-rotation")
     keys = [new_key(), *read_keys(path)]
     try:
-        write_keys(former, keys[1:])
+        earlier = read_keys(former) if former.exists() else []
+        write_keys(former, list(dict.fromkeys([*keys[1:], *earlier])))
         write_keys(path, keys)
         unlock(Keyring(keys))
         with instance.sessions() as session:

@@ -136,6 +136,16 @@ def test_a_rotation_that_broke_off_loses_nothing_and_the_next_one_ends_it(
     again.close()
 
 
+def test_every_former_key_is_kept(instance, config, filled):
+    first = read_keys(config.key_file)
+    rotate_key(instance)
+    second = read_keys(config.key_file)
+
+    done = rotate_key(instance)
+
+    assert read_keys(done.former) == [*second, *first]
+
+
 def test_a_secret_that_no_key_opens_stops_it(session, instance, config, filled):
     key = read_keys(config.key_file)
     with writing(session):
