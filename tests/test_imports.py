@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = ["webprov", "forms", "views", "wsgi"]
 WINGS = ["store", "phones", "rendering", "delivery", "serving"]
-GROUND = {"enums", "errors", "mac", "hosts", "config", "texts"}  # what every wing may use
+GROUND = {"enums", "errors", "mac", "hosts", "config", "texts", "durability"}  # what every wing may use
 OUTSIDE = {
     "flask",
     "flask_wtf",

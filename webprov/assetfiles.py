@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from webprov.audit import record_change
 from webprov.delivery.assetnames import DEEPEST, is_asset, names_device
+from webprov.durability import sync_folder
 from webprov.errors import InvalidValue, NotFound, StorageError
 from webprov.phones.catalog import Catalog
 from webprov.phones.modelkeys import model_segment
@@ -133,7 +134,7 @@ class AssetFolder:
             target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             size, digest = _copy(content, part)
             part.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except OSError as e:
             raise StorageError(f"{target} could not be written: {(e.strerror or str(e)).lower()}.") from e
         finally:
@@ -234,14 +235,6 @@ def _copy(content: IO[bytes], part: Path) -> tuple[int, str]:
         file.flush()
         os.fsync(file.fileno())
     return size, digest.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @lru_cache(maxsize=1_000)

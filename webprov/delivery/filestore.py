@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from webprov.durability import sync_folder
 from webprov.errors import DiskError, StorageError
 
 _FILE_MODE = 0o640
@@ -42,7 +43,7 @@ class FileStore:
                 temporary.rename(target)
             if sync:
                 for folder in {target.parent for _, target in staged}:
-                    _sync_folder(folder)
+                    sync_folder(folder)
         except OSError as e:
             raise DiskError(_sentence(e, self.root)) from e
         finally:
@@ -134,14 +135,6 @@ def _stage(target: Path, content: bytes, *, sync: bool) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sentence(error: OSError, root: Path) -> str:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
+from webprov.durability import sync_folder
 from webprov.errors import KeyFileError
 
 _KEY_BYTES = 32
@@ -118,11 +119,7 @@ def write_keys(path: Path, keys: list[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _key_id(key: bytes) -> bytes:
