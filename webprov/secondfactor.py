@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import pyotp
 from sqlalchemy.orm import Session
 
-from webprov.audit import record_change
+from webprov.audit import CHANGED, record_change
 from webprov.enums import Role
 from webprov.errors import InvalidInput, InvalidValue, SignInRefused
 from webprov.rights import Actor
@@ -58,7 +58,9 @@ def turn_off(session: Session, by: Actor, user: User) -> None:
     Raises InvalidValue where somebody does so for themselves and their role has to have one.
     """
     if by.name == user.name and is_required(session, user.role_kind):
-        raise InvalidValue("Your role has to have a second factor. Set it up anew instead, or ask an administrator.")
+        raise InvalidValue(
+            "Your role has to have a second factor. For another phone, ask another administrator to turn yours off."
+        )
     with writing(session):
         user.totp_secret, user.totp_step, user.recovery_codes = "", 0, []
         user.session_version += 1
@@ -70,7 +72,7 @@ def renew_recovery_codes(session: Session, by: Actor, user: User) -> list[str]:
     codes = _new_codes()
     with writing(session):
         user.recovery_codes = [_hash(code) for code in codes]
-        record_change(session, by, "change", "user", user.name, fields={"recovery codes": "changed"})
+        record_change(session, by, "change", "user", user.name, fields={"recovery codes": CHANGED})
     return codes
 
 

@@ -73,7 +73,8 @@ class Retries:
         refused = set(session.scalars(select(Device.id).where(Device.disk_refused, Device.enabled)))
         if not refused:
             self._pause = _LOOK_SECONDS
-        ids = refused - _taken_care_of(session) if refused else refused
+            return
+        ids = refused - _taken_care_of(session)
         if not ids or time.monotonic() < self._next_at or not site.files.takes_files():
             return
         log.info("The disk takes files again: %d devices are provisioned", len(ids))
