@@ -68,20 +68,20 @@ def test_a_worker_takes_a_job_at_once_and_provisions_all(config, session, worker
 
 
 def test_another_worker_goes_on_where_a_killed_one_stopped(session, workers):
-    ids = make_fleet(session, 400)
+    ids = make_fleet(session, 1_600)
     first = workers.start()
     job = eventually(session, start(session, ids), lambda job: job.processed)
     with writing(session):  # nobody gets further while we look
         workers.kill(first)
         session.refresh(job)
         stopped_at = job.processed
-    assert 0 < stopped_at < 400
+    assert 0 < stopped_at < 1_600
 
     workers.start()
     job = eventually(session, job, has_ended)
 
-    assert (job.state, job.done, job.interruptions) == ("done", 400, 1)
-    assert outcomes(session, job) == ["done"] * 400
+    assert (job.state, job.done, job.interruptions) == ("done", 1_600, 1)
+    assert outcomes(session, job) == ["done"] * 1_600
     assert session.scalars(select(Device.revision).distinct()).all() == [1]
 
 
